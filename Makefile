@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A thin front for meson and ninja. All of it is quiet unless something fails.
+#
+#	make			./build/streamline and the libraries
+#	make demo		the recorded capture through the seed's pipeline
+#	make test		everything that can fail; ends "N passed, N failed"
+#	make bench		we and the peers on one input; writes bench/REPORT.md
+#	make fuzz		each fuzz target for FUZZ_S seconds (default 60)
+#	make soak		the same for ten minutes each
+#	make asan, make tsan	builds under the sanitizers, in build-asan, build-tsan
+#	make check-clang	everything with clang; a warning is an error
+#	make check-gcc		likewise with gcc
+#	make install DESTDIR=	PREFIX= (default /usr/local)
+#	make deps		install all that any target needs
+#
+# BUILD moves the build directories elsewhere, JOBS bounds the compilers.
+
+BUILD	?= build
+PREFIX	?= /usr/local
+FUZZ_S	?= 60
+
+SAN	:= -Dbuildtype=debugoptimized -Ddebug_ledger=true -Db_lundef=false
+ASAN	:= $(SAN) -Db_sanitize=address,undefined
+TSAN	:= $(SAN) -Db_sanitize=thread
+FUZZ	:= $(ASAN) -Dfuzz=true
+
+export JOBS
+export SL_BUILD := $(BUILD)
+unexport CC
+
+.PHONY: all demo test bench fuzz soak asan tsan fuzzers check-clang check-gcc install deps clean
+
+all:
+	@tools/deps -n build
+	@tools/build $(BUILD) -Dprefix=$(PREFIX)
+
+demo:
+	@tools/deps build
+	@tools/build $(BUILD) -Dprefix=$(PREFIX) -- streamline
+	@demo/run $(BUILD)/streamline
+
+test:
+	@tools/deps build test fuzz
+	@$(MAKE) --no-print-directory all
+	@tests/run
+
+bench:
+	@tools/deps build bench
+	@$(MAKE) --no-print-directory all
+	@bench/run
+
+asan:
+	@tools/build $(BUILD)-asan $(ASAN)
+
+tsan:
+	@tools/build $(BUILD)-tsan $(TSAN)
+
+fuzzers:
+	@tools/deps build fuzz
+	@CC=clang tools/build $(BUILD)-fuzz $(FUZZ)
+
+fuzz: fuzzers
+	@tests/fuzz/run $(BUILD)-fuzz $(FUZZ_S)
+
+soak: fuzzers
+	@tests/fuzz/run $(BUILD)-fuzz 600
+
+check-clang:
+	@CC=clang tools/build $(BUILD)-clang -Dwerror=true
+
+check-gcc:
+	@CC=gcc tools/build $(BUILD)-gcc -Dwerror=true
+
+install: all
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --quiet --no-rebuild
+
+deps:
+	@tools/deps build test fuzz bench demo-record
+
+clean:
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc
