@@ -29,7 +29,7 @@ export JOBS
 export SL_BUILD := $(BUILD)
 unexport CC
 
-.PHONY: all demo test bench fuzz soak asan tsan fuzzers check-clang check-gcc install deps clean
+.PHONY: all demo test test-ready bench fuzz soak asan tsan fuzzers check-clang check-gcc install deps clean
 
 all:
 	@tools/deps -n build
@@ -40,10 +40,12 @@ demo:
 	@tools/build $(BUILD) -Dprefix=$(PREFIX) -- streamline
 	@demo/run $(BUILD)/streamline
 
-test:
+test: test-ready
+	@tests/run
+
+test-ready:
 	@tools/deps build test fuzz
 	@$(MAKE) --no-print-directory all
-	@tests/run
 
 bench:
 	@tools/deps build bench
