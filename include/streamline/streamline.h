@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * streamline.h -- I/O as one pipeline
+ *
+ *	struct sl_diags *ds = sl_diags_new();
+ *	struct sl_options o = { .size = sizeof(o), .read_file = "in.pcap" };
+ *	struct sl_request *q;
+ *	struct sl_plan *p;
+ *	struct sl_run *r;
+ *
+ *	if (sl_parse("(tcp) -80-> (count)", NULL, &q, ds) == 0 &&
+ *	    sl_plan_new(q, &o, &p, ds) == 0 &&
+ *	    sl_run_new(p, &r, ds) == 0)
+ *		sl_run_wait(r);
+ *
+ * A request is text; parsing it gives a passive object, planning gives another,
+ * running takes it. Each may be used many times. Objects are independent of each
+ * other: different threads may use different ones, one object belongs to one
+ * thread at a time; only sl_run_stop() may be called from anywhere.
+ *
+ * Calls return 0 or more, or a negative errno. What a person must read is added
+ * to the struct sl_diags that the caller passes (diag.h); it may not be NULL
+ * where a call takes one. Results are written on success only. Strings that are
+ * returned as char * belong to the caller: free(). Every _free accepts NULL.
+ * The library never prints, never exits, and installs no signal handler other
+ * than one for SIGBUS while capture files are mapped (see sl_run_new).
+ */
+#ifndef STREAMLINE_H
+#define STREAMLINE_H
+
+#include "streamline/block.h"
+#include "streamline/diag.h"
+#include "streamline/filter.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0" */
+const char *sl_version(void);
+
+/* ---- Filters ------------------------------------------------------ */
+
+/*
+ * Make a filter of your own known, by its descriptor (static storage; it is
+ * kept). `abi` is SL_FILTER_ABI. Names are unique: -EEXIST; -EINVAL for a
+ * descriptor that lacks a name, brief, or work() and pull(), or whose name is not
+ * [a-z][a-z0-9_-]*; -ENOTSUP for another ABI. Call it before parsing, from one thread.
+ */
+int sl_register(const struct sl_filter_type *type, unsigned int abi);
+
+/* A type by name, or NULL; all types sorted by name, NULL-terminated. */
+const struct sl_filter_type *sl_type_find(const char *name);
+const struct sl_filter_type *const *sl_types(void);
+
+/* The long text of a bundled filter (its opening comment), or NULL. */
+const char *sl_type_text(const char *name);
+
+/* ---- Request ------------------------------------------------------ */
+
+struct sl_request;
+
+/*
+ * Parse SRL text. `name` stands for it in errors ("web.srl"); NULL: "<arg>".
+ * Returns 0; -EINVAL with errors in ds; -ENOMEM.
+ */
+int sl_parse(const char *text, const char *name, struct sl_request **out, struct sl_diags *ds);
+void sl_request_free(struct sl_request *q);
+
+/* Canonical text, with (format) or without (print) its comments. */
+char *sl_request_print(const struct sl_request *q);
+char *sl_request_format(const struct sl_request *q);
+/* Parameters of the file: "let" lines as JSON: [{"name","default","help"}]. */
+char *sl_request_params_json(const struct sl_request *q);
+
+struct sl_options {
+	size_t size;			/* sizeof(struct sl_options) */
+	const char *read_file;		/* source where the request has none */
+	const char *iface;
+	const char *const *defines;	/* "key=value" over `let`, NULL-terminated */
+	const char *const *use_path;	/* folders of `use word`, NULL-terminated */
+	unsigned int workers;		/* threads that share the work; 0: as the request says, else 1 */
+	bool no_env;			/* look at no file, device or right */
+	bool open_source;		/* a pipeline without source is all right (check) */
+};
+
+/* Everything that sl_plan_new() does, and nothing kept. o may be NULL. */
+int sl_check(const struct sl_request *q, const struct sl_options *o, struct sl_diags *ds);
+
+/* ---- Plan --------------------------------------------------------- */
+
+struct sl_plan;
+
+/*
+ * Names, parameters, types, rules, files, placement. Nothing has run yet.
+ * Returns 0; -EINVAL (wrong request), -ENOSPC (no placement possible), -EPERM
+ * (a right is missing), -ENOMEM; ds says why.
+ */
+int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct sl_plan **out,
+		struct sl_diags *ds);
+void sl_plan_free(struct sl_plan *p);
+
+char *sl_plan_text(const struct sl_plan *p);		/* table for people */
+char *sl_plan_json(const struct sl_plan *p);
+char *sl_plan_srl(const struct sl_plan *p, bool all);	/* as request; all: defaults written out */
+char *sl_plan_using(const struct sl_plan *p);		/* "source a.pcap (from -r) · rules ..."; "" if nothing was supplied */
+
+enum sl_drawing { SL_DRAW_ASCII, SL_DRAW_DOT, SL_DRAW_MERMAID };
+char *sl_plan_draw(const struct sl_plan *p, enum sl_drawing kind);
+
+/* Does some filter write data to standard output? Is there a filter whose result
+ * is a match (grep, ac)? */
+bool sl_plan_stdout(const struct sl_plan *p);
+bool sl_plan_matcher(const struct sl_plan *p);
+
+/* ---- Run ---------------------------------------------------------- */
+
+struct sl_run;
+
+/*
+ * Set a plan up as a transaction: on failure nothing is left behind. The plan
+ * may be freed before the run. While a run maps capture files a SIGBUS handler is
+ * installed that turns a file cut short by others into an error; a SIGBUS from
+ * elsewhere goes to the handler that was there.
+ */
+int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds);
+
+/*
+ * Work for at most about timeout_ms (-1: until the end). Returns 1 while there is
+ * more to do (waiting for input included), 0 when all has drained; or a negative
+ * errno when the run failed, after draining too.
+ */
+int sl_run_step(struct sl_run *r, int timeout_ms);
+/* sl_run_step until the end. */
+int sl_run_wait(struct sl_run *r);
+/* Stop reading and drain. Async-signal-safe. */
+void sl_run_stop(struct sl_run *r);
+/* Ends what still runs, without draining. */
+void sl_run_free(struct sl_run *r);
+
+/* What failed or is worth saying, so far. Borrowed. */
+const struct sl_diags *sl_run_diags(const struct sl_run *r);
+
+struct sl_stats {		/* for a live line */
+	double elapsed_s;
+	uint64_t in_blocks, in_bytes;	/* by all sources */
+	uint64_t lost_blocks;
+	uint64_t matched;		/* sum of all values named "matched" */
+	uint64_t done_bytes, total_bytes;	/* of the sources; total 0: unknown */
+	bool has_matcher;
+};
+void sl_run_stats(const struct sl_run *r, struct sl_stats *out);
+
+/* ---- Ledger ------------------------------------------------------- */
+
+struct sl_tally {
+	uint64_t blocks, bytes;
+};
+
+/* For each filter: in = out + filtered + held + lost, in blocks and in bytes. */
+struct sl_ledger_row {
+	const char *name, *type, *space;
+	struct sl_tally in, out, filtered, held, lost;
+	unsigned int n_reasons;
+	struct { const char *reason; struct sl_tally lost; } reasons[16];
+	unsigned int n_values;
+	struct { const char *name; uint64_t n; } values[32];
+};
+
+struct sl_ledger_stream {
+	const char *from, *to, *tag, *carrier, *name;
+	struct sl_tally moved;
+};
+
+/* The i-th filter or stream, in order of the text. 0, or -ENOENT beyond the end. */
+int sl_run_filter(const struct sl_run *r, unsigned int i, struct sl_ledger_row *out);
+int sl_run_stream(const struct sl_run *r, unsigned int i, struct sl_ledger_stream *out);
+
+/* Is the ledger whole? 0, or -EILSEQ with *why (caller frees) naming the filter. */
+int sl_run_verify(const struct sl_run *r, char **why);
+
+char *sl_run_ledger_text(const struct sl_run *r);	/* table for people */
+/* {"event":"report","elapsed_s":N,"filters":[...],"streams":[...]}: see streamline-run(1) */
+char *sl_run_report_json(const struct sl_run *r);
+/* The one-line summary: "drained. 7.4 s · 1.61 GB read · ... · lost 0" */
+char *sl_run_summary(const struct sl_run *r);
+
+/* ---- Blocks from and to the program ------------------------------- */
+
+/*
+ * Feed a (feed) filter named `node` (NULL: the only one) a block whose bytes are
+ * at `data` until `drop(arg)` is called (drop NULL: they are copied). `meta` gives
+ * time, link type, wire length...; NULL: an Ethernet packet of now. The block is
+ * moved at the next sl_run_step(). -ENOENT: no such node; -EPIPE: ended; -ENOMEM.
+ */
+int sl_feed(struct sl_run *r, const char *node, const void *data, size_t len_bytes,
+	    const struct sl_block *meta, void (*drop)(void *arg), void *arg);
+/* No more will come to it. */
+int sl_feed_end(struct sl_run *r, const char *node);
+
+/*
+ * The next block that reached the (take) filter `node`: pointer and bytes in view
+ * are good until sl_take_done() or the next sl_take() on that node. Returns 1, 0
+ * when there is none now, -ENOENT.
+ */
+int sl_take(struct sl_run *r, const char *node, const struct sl_block **b, const uint8_t **data);
+void sl_take_done(struct sl_run *r, const char *node);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
