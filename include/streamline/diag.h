@@ -22,7 +22,8 @@ extern "C" {
 #endif
 
 /* A place in request text. line and col count from 1, in characters (UTF-8
- * code points); line 0 means "no place". len counts characters, at least 1. */
+ * code points); line 0 means "no place". len counts characters; 0 is the spot
+ * before col, where something is missing (shown by one caret). */
 struct sl_place {
 	const char *file;	/* "<arg>", or the file's name as it was given */
 	uint32_t line, col, len;

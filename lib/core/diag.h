@@ -62,6 +62,10 @@ void sl_err_fix(struct sl_diag_new *d, const char *fmt, ...) __attribute__((form
 /* A line after '='. */
 void sl_err_note(struct sl_diag_new *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Errors at places inside `at` are dropped from now on: what is said there
+ * already explains them. */
+void sl_err_poison(struct sl_diags *ds, struct sl_span at);
+
 /*
  * Did you mean? Of the n words in `words` the one nearest to `got` by
  * Damerau-Levenshtein distance (case is a half step), or NULL when none is
