@@ -28,6 +28,19 @@ static inline void sl_decode(struct sl_block *b, const uint8_t *frame)
 		sl_decode_frame(b, frame);
 }
 
+/* Is there an IP header at l3? Of a decoded block. */
+static inline bool sl_has_ip(const struct sl_block *b)
+{
+	return b->l3 || b->proto || b->l4;
+}
+
+/* 4, 6, or 0 for what is not IP. Decodes the block if it was not. */
+static inline unsigned int sl_ip_version(struct sl_block *b, const uint8_t *frame)
+{
+	sl_decode(b, frame);
+	return sl_has_ip(b) ? frame[b->l3] >> 4 : 0;
+}
+
 static inline uint16_t sl_be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
@@ -41,6 +54,9 @@ static inline uint32_t sl_be32(const uint8_t *p)
 /* Bytes that the packet itself has from l3 on: the IP header's length field, cut
  * to what was captured (Ethernet padding falls away). 0 without l3. */
 uint32_t sl_ip_len(const struct sl_block *b, const uint8_t *frame);
+
+/* The same as it was on the wire, not cut to what was captured. */
+uint32_t sl_ip_wire_len(const struct sl_block *b, const uint8_t *frame);
 
 /* Bytes of payload above TCP or UDP that are stored; 0 without l4. */
 uint32_t sl_payload_len(const struct sl_block *b, const uint8_t *frame);
@@ -56,9 +72,12 @@ struct sl_tuple {
 /* false when there is no IP header. The block is decoded if it was not. */
 bool sl_tuple_of(struct sl_block *b, const uint8_t *frame, struct sl_tuple *t);
 
+/* Does the l4 header of this protocol begin with two ports? TCP, UDP, SCTP, ... */
+bool sl_proto_has_ports(uint8_t proto);
+
 /* Hash that is the same for both directions; never 0. Stored in b->flow_hash.
- * Fragments and packets without ports hash by addresses and protocol alone when
- * `addresses_only`. */
+ * Packets without ports (ICMP, fragments but the first) hash by addresses and
+ * protocol alone; all that is not IP has the same hash. */
 uint32_t sl_flow_hash(struct sl_block *b, const uint8_t *frame);
 
 /* "10.0.0.1", "2001:db8::1"; buf of at least 46 bytes; returns buf. */
