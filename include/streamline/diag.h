@@ -84,6 +84,10 @@ char *sl_diags_json(const struct sl_diags *ds);
  * one that is right), or NULL for a code that does not exist. Static text. */
 const char *sl_explain(const char *code);
 
+/* Did you mean? The one of n words that is nearest to `got`, or NULL when none is
+ * near enough to be a slip of the finger. */
+const char *sl_nearest(const char *got, const char *const *words, size_t n);
+
 /* All codes, sorted; NULL-terminated. Static. */
 const char *const *sl_codes(void);
 

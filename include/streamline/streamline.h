@@ -56,6 +56,13 @@ const struct sl_filter_type *const *sl_types(void);
 /* The long text of a bundled filter (its opening comment), or NULL. */
 const char *sl_type_text(const char *name);
 
+/* What a parameter is when the request leaves it out, as SRL writes it ("10s");
+ * NULL when it has no such value or memory is out. Caller frees. */
+char *sl_param_default(const struct sl_param *p);
+
+/* The descriptor as JSON, see streamline-inspect(1). */
+char *sl_type_json(const struct sl_filter_type *type);
+
 /* ---- Request ------------------------------------------------------ */
 
 struct sl_request;
@@ -82,6 +89,7 @@ struct sl_options {
 	unsigned int workers;		/* threads that share the work; 0: as the request says, else 1 */
 	bool no_env;			/* look at no file, device or right */
 	bool open_source;		/* a pipeline without source is all right (check) */
+	const char *const *read_files;	/* more sources like read_file, NULL-terminated; or NULL */
 };
 
 /* Everything that sl_plan_new() does, and nothing kept. o may be NULL. */
@@ -104,6 +112,12 @@ char *sl_plan_text(const struct sl_plan *p);		/* table for people */
 char *sl_plan_json(const struct sl_plan *p);
 char *sl_plan_srl(const struct sl_plan *p, bool all);	/* as request; all: defaults written out */
 char *sl_plan_using(const struct sl_plan *p);		/* "source a.pcap (from -r) · rules ..."; "" if nothing was supplied */
+
+/* How many filters and streams it has. */
+unsigned int sl_plan_filters(const struct sl_plan *p);
+unsigned int sl_plan_streams(const struct sl_plan *p);
+/* All that is known about the placing of one filter; NULL: none has that name. */
+char *sl_plan_why(const struct sl_plan *p, const char *name);
 
 enum sl_drawing { SL_DRAW_ASCII, SL_DRAW_DOT, SL_DRAW_MERMAID };
 char *sl_plan_draw(const struct sl_plan *p, enum sl_drawing kind);
@@ -165,6 +179,8 @@ struct sl_ledger_row {
 	struct { const char *reason; struct sl_tally lost; } reasons[16];
 	unsigned int n_values;
 	struct { const char *name; uint64_t n; } values[32];
+	uint64_t busy_ns;		/* time spent in the filter itself, all instances */
+	uint64_t copies;		/* blocks copied for it so that it could write */
 };
 
 struct sl_ledger_stream {
@@ -182,6 +198,8 @@ int sl_run_verify(const struct sl_run *r, char **why);
 char *sl_run_ledger_text(const struct sl_run *r);	/* table for people */
 /* {"event":"report","elapsed_s":N,"filters":[...],"streams":[...]}: see streamline-run(1) */
 char *sl_run_report_json(const struct sl_run *r);
+/* The i-th line on what was saved ("clean.pcap: 36 packets, 12.3 kB"), or NULL. Borrowed. */
+const char *sl_run_saved(const struct sl_run *r, unsigned int i);
 /* The one-line summary: "drained. 7.4 s · 1.61 GB read · ... · lost 0" */
 char *sl_run_summary(const struct sl_run *r);
 
