@@ -49,7 +49,7 @@ test-ready:
 
 bench:
 	@tools/deps build bench
-	@$(MAKE) --no-print-directory all
+	@tools/build $(BUILD) -Dprefix=$(PREFIX) -- all benchmarks
 	@bench/run
 
 asan:
@@ -69,10 +69,10 @@ soak: fuzzers
 	@tests/fuzz/run $(BUILD)-fuzz 600
 
 check-clang:
-	@CC=clang tools/build $(BUILD)-clang -Dwerror=true
+	@CC=clang tools/build $(BUILD)-clang -Dwerror=true -- all benchmarks
 
 check-gcc:
-	@CC=gcc tools/build $(BUILD)-gcc -Dwerror=true
+	@CC=gcc tools/build $(BUILD)-gcc -Dwerror=true -- all benchmarks
 
 install: all
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --quiet --no-rebuild
