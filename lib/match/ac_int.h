@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * match/ac_int.h -- the compiled form of a pattern set
+ *
+ * A set is compiled into up to two automata, [0] for patterns with regard to
+ * case and [1] for those without. Each is a table of 32-bit words. A state is
+ * the offset of its row in that table, with two bits on top:
+ *
+ *	AC_MATCH	some pattern ends here
+ *	AC_SPARSE	the row is a short one
+ *
+ *	full row:	t[o + class]	the next state
+ *	short row:	t[o]		full row that answers for all other classes
+ *			t[o + 1]	n, how many classes differ from it
+ *			t[o + 2...]	those classes, four to a word, filled up with the first
+ *			  ...		their n next states
+ *	both:		t[o - 1]	index in outs[] of what ends here, 0: nothing
+ *			t[o - 2]	depth: bytes of the longest pattern beginning
+ *					that the text up to here ends with
+ *
+ * The root's offset is 0, its row is full and nothing ends there, so a fresh
+ * stream's state is 0. Every step costs one look into at most two rows: a short
+ * row is relative to a full one, there is no chain of failure links to follow.
+ *
+ * Bytes are mapped to classes first: each byte that occurs in some pattern has
+ * its own, all others share one. In automaton [1] both cases of a letter are in
+ * the same class, which is all that folding costs.
+ */
+#ifndef SL_MATCH_AC_INT_H
+#define SL_MATCH_AC_INT_H
+
+#include "match/ac.h"
+
+#define AC_MATCH	0x80000000u
+#define AC_SPARSE	0x40000000u
+#define AC_OFFSET	0x3fffffffu
+#define AC_HEADER	2		/* words in front of a row */
+#define AC_SHORT_MAX	32		/* a row that differs in more is stored in full */
+
+struct ac_out {
+	uint32_t first, n;		/* ids[first...]: patterns equal to the whole state */
+	uint32_t next;			/* the same for its longest proper suffix; 0: none */
+};
+
+/* A pattern of one automaton while it is being compiled; sorted by bytes. */
+struct ac_str {
+	const uint8_t *b;		/* folded where case does not count */
+	uint32_t len;
+	uint32_t id;
+};
+
+/*
+ * What is known of a key, which is four bytes that stand at some offset in at
+ * least one pattern: which pairs of bytes can precede and follow it, each a
+ * set of hashes. All ones where a pattern leaves that open.
+ */
+struct ac_key {
+	uint32_t key;
+	uint32_t used;
+	uint64_t before, after;
+};
+
+struct ac_filter;
+
+/*
+ * Look at keys from offset q on, at every stride-th, none beyond `last`. True:
+ * *at is one that may belong to an occurrence. False: *at is the first not
+ * looked at. *doubts counts keys that needed the closer look but failed it.
+ */
+typedef bool ac_seek(const struct ac_filter *f, const uint8_t *p, size_t n, size_t q, size_t last,
+		     size_t *at, size_t *doubts);
+
+struct ac_filter {
+	ac_seek *seek;
+	uint32_t *bits;			/* bitmap of hashed keys; or */
+	uint8_t *bytes;			/* the same with a byte each, for plain code */
+	unsigned int shift;		/* hash = (key * AC_HASH) >> shift */
+	uint32_t fold;			/* or'ed into every key */
+	uint32_t *pairs;		/* bitmap of the first two bytes of short patterns, or NULL */
+	unsigned int stride;		/* 1, 2 or 4 */
+	unsigned int back;		/* a pattern's keys stand at most this far into it */
+	struct ac_key *keys;		/* open addressing */
+	unsigned int key_shift;
+	uint32_t key_mask;
+	size_t memory;
+};
+
+#define AC_HASH		0x9e3779b1u
+
+struct ac_dfa {
+	uint32_t *mem;
+	const uint32_t *t;		/* mem + AC_HEADER */
+	size_t words;
+	uint8_t cls[256];
+	unsigned int n_cls;
+	uint32_t n_states;
+	struct ac_out *outs;		/* [0] unused */
+	uint32_t n_outs;
+	uint32_t *ids;
+	uint32_t n_ids;
+	struct ac_filter *filter;	/* NULL: not worth it */
+};
+
+struct sl_ac {
+	struct ac_dfa dfa[2];		/* t NULL: no patterns of that kind */
+};
+
+/* *out stays NULL, and the answer 0, when a filter would not pay. */
+int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
+		  struct ac_filter **out);
+void ac_filter_free(struct ac_filter *f);
+
+/* The search through a filter that this machine runs best. */
+ac_seek *ac_seek_choose(const struct ac_filter *f);
+bool ac_simd_works(void);
+
+static inline uint32_t ac_pair_hash(uint32_t pair)
+{
+	return pair * AC_HASH >> 26;
+}
+
+#endif
