@@ -27,7 +27,6 @@ FUZZ	:= $(ASAN) -Dfuzz=true
 
 export JOBS
 export SL_BUILD := $(BUILD)
-unexport CC
 
 .PHONY: all demo test test-ready bench fuzz soak asan tsan fuzzers check-clang check-gcc install deps clean
 

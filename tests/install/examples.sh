@@ -4,8 +4,8 @@
 # examples.sh -- the programs of examples/ against what "make install" installs
 #
 # Installs into a scratch directory and uses nothing of the tree but the text of
-# the examples and the recorded capture: each public header must compile alone; each example must
-# build through pkg-config without a warning and do what its line
+# the examples and the recorded capture: each public header must compile alone;
+# each example must build through pkg-config without a warning and do what its line
 #
 #	 * run: ARGUMENTS
 #
