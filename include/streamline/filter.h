@@ -231,6 +231,7 @@ struct sl_filter {
 	const char *name;		/* "tcp", "ac-2": as in the request */
 	uint8_t *const *seg_base;	/* segment table: address of each segment here */
 	struct sl_block *cur;		/* the block that was taken last */
+	uint64_t seq, order;		/* its place; see sl_seq() and sl_order() */
 	struct sl_shard *shard;		/* runtime's */
 };
 
@@ -242,9 +243,15 @@ static inline void *sl_state(const struct sl_filter *f)
 /* The next block of a batch; NULL when all are taken. The caller owns it. */
 static inline struct sl_block *sl_batch_take(struct sl_filter *f, struct sl_batch *in)
 {
+	struct sl_block *b;
+
 	if (in->taken == in->n)
 		return NULL;
-	return f->cur = in->b[in->taken++];
+	b = in->b[in->taken++];
+	/* The runtime keeps the place in the source's order right behind a block. */
+	f->seq = ((const uint64_t *)(b + 1))[0];
+	f->order = ((const uint64_t *)(b + 1))[1];
+	return f->cur = b;
 }
 
 /* A block that is still to come, to prefetch for it; NULL beyond. */
@@ -312,7 +319,10 @@ void sl_lost_bytes(struct sl_filter *f, uint64_t blocks, uint64_t bytes, const c
 void sl_order(struct sl_filter *f, uint64_t key);
 
 /* Number of the block taken last in the source's order, from 0. */
-uint64_t sl_seq(const struct sl_filter *f);
+static inline uint64_t sl_seq(const struct sl_filter *f)
+{
+	return f->seq;
+}
 
 /* ------------------------------------------------------------------ *
  * Segments
@@ -354,6 +364,9 @@ int sl_fail(struct sl_filter *f, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void sl_trouble(struct sl_filter *f, const char *code, bool failed, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* In close(): the set-up failed before anything ran; undo what open() left outside
+ * (a new file). */
+bool sl_aborted(const struct sl_filter *f);
 /* A line for people at the end of the run: "clean.pcap: 36 packets, 12.3 kB". */
 void sl_saved(struct sl_filter *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* How far a source has come, for the live line; total 0: unknown. */
@@ -361,6 +374,11 @@ void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)
 
 /* Text of a block's class as its classifier names it: "80", "sqli". Returns buf. */
 const char *sl_class_text(const struct sl_filter *f, const struct sl_block *b, char *buf, size_t size);
+/* What the classes of the blocks that come in mean; SL_CLASS_NONE: they have none. */
+enum sl_class_type sl_class_kind(const struct sl_filter *f);
+/* Has the node arrows coming in, arrows going out? (exec is a source without the first) */
+bool sl_has_input(const struct sl_filter *f);
+bool sl_has_output(const struct sl_filter *f);
 
 /* In prepare(): an error at parameter `param` (NULL: at the filter's name). */
 int sl_prepare_error(struct sl_prepare *p, const char *param, const char *code, const char *fmt, ...)

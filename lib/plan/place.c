@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * plan/place.c -- a space for every filter, a carrier for every stream
+ *
+ * All filters run in user space. With one worker they share a thread and streams
+ * are function calls. With workers=N the graph falls into three parts:
+ *
+ *	0	sources, and what must see all blocks before they are spread
+ *	1	filters whose state is per flow (SL_F_SHARD), one instance a worker
+ *	2	what stands behind one that was spread, and is itself not per flow
+ *
+ * Streams between parts 0 and 1, and 1 and 2, are rings; the rest are calls. No
+ * stream copies: rings carry block pointers.
+ */
+#include <string.h>
+
+#include "plan/plan.h"
+
+static unsigned int part_of(const struct sl_node *n)
+{
+	unsigned int part = 0;
+
+	for (unsigned int k = 0; k < n->n_in; k++)
+		if (n->in[k]->from->shard > part)
+			part = n->in[k]->from->shard;
+	if (!n->n_in || part == 2)
+		return part;
+	if (n->type->flags & SL_F_SHARD)
+		return 1;
+	return part == 1 ? 2 : 0;
+}
+
+static const char *why(const struct sl_node *n)
+{
+	if (!n->n_in)
+		return n->supplied ? "reads the file; supplied, as the request has no source"
+				   : "brings data in from outside";
+	if (!n->out_type && !n->n_out)
+		return "writes to the outside";
+	if (n->shard == 1)
+		return "state is per flow: each worker has its own";
+	if (n->shard == 2)
+		return "sees all flows: stands behind the workers";
+	return "no form in another space yet; next to its neighbours no copy is needed";
+}
+
+/* Workers: the options win over the request, a place over a setting. */
+static void choose_workers(struct sl_plan *p)
+{
+	struct sl_graph *g = p->graph;
+	unsigned int here = 0;
+
+	for (unsigned int k = 0; k < g->n_nodes; k++)
+		if (g->nodes[k]->place_workers > here)
+			here = g->nodes[k]->place_workers;
+	p->workers = g->workers ? g->workers : here ? here : 1;
+	p->workers_why = g->workers || here ? "as asked for" : "the default; workers=N splits by flow";
+	if (p->workers > 256) {
+		p->workers = 256;
+		p->workers_why = "256 is the most";
+	}
+}
+
+int sl_place(struct sl_plan *p, struct sl_diags *ds)
+{
+	struct sl_graph *g = p->graph;
+	bool spread = false;
+
+	(void)ds;
+	choose_workers(p);
+	for (unsigned int k = 0; k < g->n_nodes; k++) {
+		g->sorted[k]->shard = part_of(g->sorted[k]);
+		spread |= g->sorted[k]->shard == 1;
+	}
+	if (p->workers > 1 && !spread) {
+		p->workers = 1;
+		p->workers_why = "no filter here can be split by flow";
+	}
+	p->threads = p->workers > 1 ? 1 + p->workers : 1;
+	for (unsigned int k = 0; k < g->n_nodes; k++) {
+		struct sl_node *n = g->nodes[k];
+
+		if (p->workers == 1)
+			n->shard = 0;
+		n->space = "user";
+		n->why = why(n);
+	}
+	for (unsigned int k = 0; k < g->n_streams; k++) {
+		struct sl_stream *s = g->streams[k];
+
+		s->carrier = s->from->shard != s->to->shard && (s->from->shard == 1 || s->to->shard == 1)
+				     ? "ring" : "call";
+		s->copies = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * run/block.c -- where block pointers and blocks' own bytes come from
+ *
+ * Pointers live in slots, taken from and given back to the pool of the shard that
+ * runs, last in first out, so that the ones in use stay in cache. A slot never
+ * leaves its shard: rings carry pointers by value.
+ *
+ * Bytes that a filter makes (sl_block_alloc, sl_writable) lie in counted
+ * segments of the shard, each run of bytes behind a count of its own:
+ *
+ *	chunk  |refs|bytes....|refs|bytes..|            |
+ *	            ^ off - head of a block with SL_B_OWNED
+ *
+ * A block may be written while its count is 1.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run.h"
+
+#define CHUNK_SLOTS	512
+#define HEAP_CHUNK	(256u << 10)
+#define OWN_HEADER	16u
+
+struct own {			/* in front of the bytes of a block with SL_B_OWNED */
+	_Atomic uint32_t refs;
+};
+
+struct sl_slot *sl_slot_new(struct sl_shard *sh)
+{
+	struct sl_pool *p = &sh->pool;
+	struct sl_slot *s = p->free, *chunk;
+	void **more;
+
+	if (s) {
+		p->free = s->next;
+		return s;
+	}
+	more = realloc(p->chunks, (p->n_chunks + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	p->chunks = more;
+	chunk = aligned_alloc(64, CHUNK_SLOTS * sizeof(*chunk));
+	if (!chunk)
+		return NULL;
+	p->chunks[p->n_chunks++] = chunk;
+	for (unsigned int i = CHUNK_SLOTS; i-- > 1; ) {
+		chunk[i].next = p->free;
+		p->free = &chunk[i];
+	}
+	return &chunk[0];
+}
+
+void sl_slot_free(struct sl_shard *sh, struct sl_slot *s)
+{
+	s->next = sh->pool.free;
+	sh->pool.free = s;
+}
+
+static struct own *own_of(struct sl_run *r, const struct sl_block *b)
+{
+	return (struct own *)(r->segs.base[b->seg] + b->off - b->head - OWN_HEADER);
+}
+
+static void bytes_put(struct sl_run *r, const struct sl_block *b)
+{
+	if (!b->seg)
+		return;
+	/* acq_rel: reads by other holders come before the bytes are used again */
+	if (b->flags & SL_B_OWNED &&
+	    atomic_fetch_sub_explicit(&own_of(r, b)->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	sl_segs_unref(&r->segs, b->seg);
+}
+
+static void bytes_get(struct sl_run *r, const struct sl_block *b)
+{
+	if (!b->seg)
+		return;
+	if (b->flags & SL_B_OWNED)
+		atomic_fetch_add_explicit(&own_of(r, b)->refs, 1, memory_order_relaxed);
+	else
+		sl_segs_ref(&r->segs, b->seg);
+}
+
+void sl_block_free(struct sl_shard *sh, struct sl_block *b)
+{
+	bytes_put(sh->run, b);
+	sl_slot_free(sh, sl_slot(b));
+}
+
+void sl_pool_done(struct sl_shard *sh)
+{
+	struct sl_pool *p = &sh->pool;
+
+	for (unsigned int i = 0; i < p->n_chunks; i++)
+		free(p->chunks[i]);
+	free(p->chunks);
+	if (p->heap_seg)
+		sl_segs_unref(&sh->run->segs, p->heap_seg);
+	*p = (struct sl_pool){ 0 };
+}
+
+struct sl_block *sl_block_new(struct sl_filter *f)
+{
+	struct sl_inst *i = sl_inst(f);
+	struct sl_slot *s = sl_slot_new(f->shard);
+
+	if (!s)
+		return NULL;
+	s->b = (struct sl_block){ .flags = SL_B_FRESH };
+	/* A source's blocks are numbered as they come. */
+	s->seq = i->node->n_in ? f->seq : i->run->seq++;
+	s->order = i->node->n_in ? f->order : 0;
+	if (!i->node->n_in) {
+		f->seq = s->seq;
+		f->order = 0;
+	}
+	return &s->b;
+}
+
+/* Room for len bytes with a count in front; gives segment and offset. */
+static uint8_t *heap_alloc(struct sl_shard *sh, uint32_t len, uint32_t *seg, uint64_t *off)
+{
+	struct sl_pool *p = &sh->pool;
+	struct sl_segs *segs = &sh->run->segs;
+	uint32_t need = (len + OWN_HEADER + 15) & ~15u;
+	uint32_t size = need > HEAP_CHUNK ? need : HEAP_CHUNK;
+	int n;
+
+	if (!p->heap_seg || p->heap_size - p->heap_used < need) {
+		uint8_t *m = malloc(size);
+
+		if (!m)
+			return NULL;
+		n = sl_segs_add(segs, m, size, false, free, m);
+		if (n < 0) {
+			free(m);
+			return NULL;
+		}
+		if (p->heap_seg)
+			sl_segs_unref(segs, p->heap_seg);
+		p->heap_seg = (uint32_t)n;
+		p->heap = m;
+		p->heap_size = size;
+		p->heap_used = 0;
+	}
+	*seg = p->heap_seg;
+	*off = p->heap_used + OWN_HEADER;
+	atomic_init(&((struct own *)(p->heap + p->heap_used))->refs, 1);
+	sl_segs_ref(segs, *seg);
+	p->heap_used += need;
+	return p->heap + *off;
+}
+
+struct sl_block *sl_block_alloc(struct sl_filter *f, uint32_t len_bytes, uint8_t **data)
+{
+	struct sl_block *b = sl_block_new(f);
+	uint32_t seg;
+	uint64_t off;
+
+	if (!b)
+		return NULL;
+	*data = heap_alloc(f->shard, len_bytes, &seg, &off);
+	if (!*data) {
+		sl_slot_free(f->shard, sl_slot(b));
+		return NULL;
+	}
+	b->seg = seg;
+	b->off = off;
+	b->len = b->frame_len = b->wire_len = len_bytes;
+	b->flags |= SL_B_OWNED;
+	return b;
+}
+
+struct sl_block *sl_block_dup(struct sl_filter *f, const struct sl_block *b)
+{
+	struct sl_slot *s = sl_slot_new(f->shard);
+	const struct sl_slot *from = (const struct sl_slot *)b;
+
+	if (!s)
+		return NULL;
+	bytes_get(f->shard->run, b);
+	s->b = *b;
+	s->b.flags = (uint16_t)((b->flags & ~SL_B_KEPT) | SL_B_FRESH);
+	s->seq = from->seq;
+	s->order = from->order;
+	return &s->b;
+}
+
+struct sl_block *sl_writable(struct sl_filter *f, struct sl_block *b, uint8_t **data)
+{
+	struct sl_inst *i = sl_inst(f);
+	struct sl_block old;
+	uint8_t *to;
+	uint32_t seg;
+	uint64_t off;
+
+	/* acquire: pairs with the release in bytes_put() of the other holders */
+	if (b->flags & SL_B_OWNED &&
+	    atomic_load_explicit(&own_of(i->run, b)->refs, memory_order_acquire) == 1) {
+		*data = i->run->segs.base[b->seg] + b->off;
+		return b;
+	}
+	to = heap_alloc(f->shard, b->frame_len, &seg, &off);
+	if (!to) {
+		sl_lose(f, b, "out of memory");
+		return NULL;
+	}
+	memcpy(to, sl_frame(f, b), b->frame_len);
+	i->copies++;
+	old = *b;
+	b->seg = seg;
+	b->off = off + b->head;
+	b->flags |= SL_B_OWNED;
+	bytes_put(i->run, &old);
+	*data = to + b->head;
+	return b;
+}

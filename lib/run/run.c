@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * run/run.c -- a plan at work
+ *
+ *	phase		ends when			then
+ *	RUNNING		all sources are at their end,	FLUSH_SOURCE
+ *			stopped, or a filter failed
+ *	FLUSH_SOURCE	filters of the main thread that	ENDED without workers, else
+ *			stand before workers gave all	FLUSH_WORKERS
+ *	FLUSH_WORKERS	workers gave all		FLUSH_REST
+ *	FLUSH_REST	the filters behind them did	ENDED
+ *
+ * Never backwards. A run that stops early goes through all of them: it drains.
+ */
+#include "run/run.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int run_setup(struct sl_run *r, const struct sl_plan *p)
+{
+	int e;
+
+	e = sl_segs_init(&r->segs);
+	if (e < 0)
+		return e;
+	r->n_workers = p->workers > 1 ? p->workers : 0;
+	if (r->n_workers) {
+		size_t size = r->n_workers * sizeof(*r->workers);
+
+		r->workers = aligned_alloc(64, (size + 63) & ~(size_t)63);
+		if (!r->workers)
+			return -ENOMEM;
+		memset(r->workers, 0, size);
+	}
+	e = sl_shard_init(&r->main, r, NULL);
+	if (!e)
+		e = sl_loop_init(r);
+	if (!e)
+		e = sl_shard_open(&r->main);
+	if (!e && r->n_workers)
+		e = sl_workers_start(r);
+	return e;
+}
+
+int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds)
+{
+	struct sl_run *r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	memset(r, 0, sizeof(*r));
+	r->wake_fd = -1;
+	r->main.epoll_fd = -1;
+	r->start_ns = sl_clock_ns();
+	pthread_mutex_init(&r->lock, NULL);
+	r->plan = sl_plan_get((struct sl_plan *)p);
+	r->graph = r->plan->graph;
+	r->diags = ds;		/* what fails now is the caller's to read */
+	e = run_setup(r, p);
+	if (!e) {
+		r->diags = sl_diags_new();
+		e = r->diags ? 0 : -ENOMEM;
+	}
+	if (e < 0) {
+		r->aborted = true;
+		if (r->diags == ds)
+			r->diags = NULL;
+		if (!sl_diags_errors(ds))
+			sl_err(ds, "E302", (struct sl_span){ 0 }, "cannot set the run up: %s", strerror(-e));
+		sl_run_free(r);
+		return e;
+	}
+	*out = r;
+	return 0;
+}
+
+void sl_run_free(struct sl_run *r)
+{
+	if (!r)
+		return;
+	sl_workers_stop(r);
+	if (r->main.run)
+		sl_shard_done(&r->main);
+	sl_loop_done(r);
+	if (r->segs.base)
+		sl_segs_done(&r->segs);
+	for (unsigned int i = 0; i < r->n_saved; i++)
+		free(r->saved[i]);
+	free(r->saved);
+	sl_diags_free(r->diags);
+	sl_plan_free(r->plan);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* ---- sources ---- */
+
+static bool is_source(const struct sl_inst *i)
+{
+	return i->f.type->pull && !i->node->n_in;
+}
+
+/* Does every way from here end in filters that want no more? */
+static bool all_finished(const struct sl_run *r, const struct sl_node *n)
+{
+	if (r->main.inst[n->id] && r->main.inst[n->id]->finished)
+		return true;
+	for (unsigned int k = 0; k < n->n_out; k++)
+		if (!all_finished(r, n->out[k]->to))
+			return false;
+	return n->n_out > 0;
+}
+
+static void note_time(struct sl_run *r, const struct sl_inst *i)
+{
+	for (unsigned int k = 0; k < i->n_out; k++)
+		for (unsigned int b = 0; b < i->out[k].batch.n; b++)
+			if (i->out[k].batch.b[b]->time_ns > r->now_ns)
+				r->now_ns = i->out[k].batch.b[b]->time_ns;
+}
+
+/* True when it brought something in, or ended. */
+static bool pull(struct sl_run *r, struct sl_inst *i)
+{
+	uint64_t before = r->seq;
+	int n;
+
+	i->f.cur = NULL;
+	sl_busy(&r->main, i);
+	n = i->f.type->pull(&i->f, SL_PULL);
+	note_time(r, i);
+	sl_inst_push(i);
+	sl_busy(&r->main, NULL);
+	sl_account_check(i);
+	if (r->seq != before) {
+		sl_shard_tick(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS, r->seq - 1, r->now_ns);
+		if (r->n_workers)
+			sl_workers_tick(r, r->seq - 1, r->now_ns);
+	}
+	if (n == 0)
+		i->waiting = true;
+	if (n < 0) {
+		i->ended = true;
+		if (n != SL_EOF) {
+			i->failed = true;
+			atomic_store(&r->failed, true);
+		}
+	}
+	return n != 0;
+}
+
+static bool run_sources(struct sl_run *r, bool *all_ended)
+{
+	bool moved = false;
+
+	*all_ended = true;
+	for (unsigned int k = 0; k < r->main.n_sorted; k++) {
+		struct sl_inst *i = r->main.sorted[k];
+
+		if (!is_source(i) || i->ended)
+			continue;
+		if (atomic_load(&r->stop) || atomic_load(&r->failed) || all_finished(r, i->node)) {
+			i->ended = true;
+			continue;
+		}
+		*all_ended = false;
+		if (i->waiting || sl_workers_staged(r) || sl_stalled_below(r, i->node))
+			continue;
+		moved |= pull(r, i);
+	}
+	return moved;
+}
+
+/* ---- stepping ---- */
+
+static bool advance(struct sl_run *r)
+{
+	bool moved = false, ended;
+
+	if (r->n_workers)
+		moved = sl_workers_move(r);
+	switch (r->phase) {
+	case SL_RUNNING:
+		moved |= run_sources(r, &ended);
+		if (ended && !sl_workers_staged(r)) {
+			r->phase = SL_FLUSH_SOURCE;
+			moved = true;
+		}
+		break;
+	case SL_FLUSH_SOURCE:
+		if (sl_shard_flush(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS) == SL_AGAIN)
+			break;
+		if (r->n_workers)
+			sl_workers_end(r);
+		r->phase = r->n_workers ? SL_FLUSH_WORKERS : SL_ENDED;
+		moved = true;
+		break;
+	case SL_FLUSH_WORKERS:
+		if (!sl_workers_done(r))
+			break;
+		r->phase = SL_FLUSH_REST;
+		moved = true;
+		break;
+	case SL_FLUSH_REST:
+		if (sl_shard_flush(&r->main, SL_ALL_PARTS) == SL_AGAIN)
+			break;
+		r->phase = SL_ENDED;
+		moved = true;
+		break;
+	case SL_ENDED:
+		break;
+	}
+	return moved;
+}
+
+static int outcome(struct sl_run *r)
+{
+	if (!r->end_ns)
+		r->end_ns = sl_clock_ns();
+	return atomic_load(&r->failed) || atomic_load(&r->trouble) ? -EIO : 0;
+}
+
+/* Sleep until something may be done. With workers: announce it, look once more. */
+static void nap(struct sl_run *r, int timeout_ms)
+{
+	if (!r->n_workers) {
+		sl_loop_events(r, timeout_ms);
+		return;
+	}
+	atomic_exchange(&r->asleep, true);
+	if (advance(r))
+		timeout_ms = 0;
+	sl_loop_events(r, timeout_ms);
+	atomic_exchange(&r->asleep, false);
+}
+
+int sl_run_step(struct sl_run *r, int timeout_ms)
+{
+	uint64_t until = sl_clock_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
+	uint64_t now;
+	bool moved;
+
+	for (;;) {
+		moved = advance(r);
+		if (r->phase == SL_ENDED)
+			return outcome(r);
+		moved |= sl_loop_events(r, 0);
+		now = sl_clock_ns();
+		if (moved && (timeout_ms < 0 || now < until))
+			continue;
+		if (timeout_ms >= 0 && now >= until)
+			return 1;
+		if (!sl_loop_can_wait(r) && !atomic_load(&r->stop))
+			return 1;	/* only the program itself can bring more */
+		nap(r, timeout_ms < 0 ? -1 : (int)((until - now) / 1000000u) + 1);
+	}
+}
+
+int sl_run_wait(struct sl_run *r)
+{
+	int e;
+
+	for (unsigned int k = 0; k < r->main.n_sorted; k++)
+		if (is_source(r->main.sorted[k]) && !strcmp(r->main.sorted[k]->f.type->name, "feed"))
+			sl_feed_end(r, r->main.sorted[k]->f.name);
+	while ((e = sl_run_step(r, -1)) == 1)
+		;
+	return e;
+}
+
+void sl_run_stop(struct sl_run *r)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	atomic_store(&r->stop, true);
+	if (write(r->wake_fd, &one, sizeof(one)) < 0)
+		(void)0;	/* only full when a wake-up is under way anyway */
+	errno = saved;
+}
+
+/* ---- what filters say ---- */
+
+void sl_finished(struct sl_filter *f)
+{
+	sl_inst(f)->finished = true;
+}
+
+void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)
+{
+	sl_inst(f)->done_bytes = done_bytes;
+	sl_inst(f)->total_bytes = total_bytes;
+}
+
+static void report(struct sl_run *r, struct sl_inst *i, const char *code, const char *text)
+{
+	pthread_mutex_lock(&r->lock);
+	sl_err(r->diags, code, i->node->span, "%s: %s", i->f.name, text);
+	pthread_mutex_unlock(&r->lock);
+}
+
+int sl_fail(struct sl_filter *f, const char *code, const char *fmt, ...)
+{
+	struct sl_inst *i = sl_inst(f);
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	report(i->run, i, code, text);
+	atomic_store(&i->run->trouble, true);
+	return -EIO;
+}
+
+void sl_trouble(struct sl_filter *f, const char *code, bool failed, const char *fmt, ...)
+{
+	struct sl_inst *i = sl_inst(f);
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	report(i->run, i, code, text);
+	if (failed)
+		atomic_store(&i->run->trouble, true);
+}
+
+void sl_saved(struct sl_filter *f, const char *fmt, ...)
+{
+	struct sl_run *r = sl_inst(f)->run;
+	char **more, *text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	pthread_mutex_lock(&r->lock);
+	more = realloc(r->saved, (r->n_saved + 1) * sizeof(*more));
+	if (more) {
+		r->saved = more;
+		r->saved[r->n_saved++] = text;
+	} else {
+		free(text);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool sl_aborted(const struct sl_filter *f)
+{
+	return sl_inst(f)->run->aborted;
+}
+
+bool sl_has_input(const struct sl_filter *f)
+{
+	return sl_inst(f)->node->n_in > 0;
+}
+
+bool sl_has_output(const struct sl_filter *f)
+{
+	return sl_inst(f)->node->n_out > 0;
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * run/workers.c -- one request over several threads, with the output of one
+ *
+ * The main thread reads, spreads blocks by flow hash over the workers' rings, and
+ * merges what comes back by place (run.h) into the sinks. Behind each batch of the
+ * source every worker gets a tick: all workers let the same time-outs pass at the
+ * same blocks, and each says by its mark how far it has come, so that a worker
+ * whose flows are silent does not hold up the merge.
+ *
+ * Nobody waits with something in hand that another one needs:
+ *
+ *	who	finds		does
+ *	main	in full		stages the rest, reads no further, goes on merging
+ *	worker	return full	spills the rest, takes no further batch until it is
+ *				gone; marks of its other streams advance
+ *	main	nothing		sleeps on its eventfd (loop.c)
+ *	worker	nothing		sleeps on its bell
+ *
+ * So each of them always either works or waits for somebody who can work.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/decode.h"
+#include "run/run.h"
+
+#define IN_ENTRIES	2048
+#define RETURN_ENTRIES	4096
+
+static int grow(struct sl_entry **e, unsigned int *size)
+{
+	unsigned int n = *size ? 2 * *size : 256;
+	struct sl_entry *more = realloc(*e, n * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	*e = more;
+	*size = n;
+	return 0;
+}
+
+static void wake_main(struct sl_run *r)
+{
+	uint64_t one = 1;
+
+	if (atomic_exchange(&r->asleep, false) && write(r->wake_fd, &one, sizeof(one)) < 0)
+		abort();	/* an eventfd takes 2^64 - 2 of these */
+}
+
+/* A block into an entry: the hold on its bytes moves, the slot goes back. */
+static void pack(struct sl_shard *sh, struct sl_entry *e, struct sl_block *b, uint32_t stream)
+{
+	struct sl_slot *s = sl_slot(b);
+
+	e->b = s->b;
+	e->seq = s->seq;
+	e->order = s->order;
+	e->stream = stream;
+	e->kind = SL_ENTRY_BLOCK;
+	sl_slot_free(sh, s);
+}
+
+static struct sl_block *unpack(struct sl_shard *sh, const struct sl_entry *e)
+{
+	struct sl_slot *s = sl_slot_new(sh);
+
+	if (!s)
+		return NULL;
+	s->b = e->b;
+	s->seq = e->seq;
+	s->order = e->order;
+	return &s->b;
+}
+
+/* ---- towards the workers (main thread) ---- */
+
+/* Where to write the next entry for a worker: its ring, or the stage when that is full. */
+static struct sl_entry *entry_for(struct sl_worker *w)
+{
+	struct sl_entry *e = w->n_stage ? NULL : sl_ring_reserve(&w->in);
+
+	if (e)
+		return e;
+	if (w->n_stage == w->stage_size && grow(&w->stage, &w->stage_size) < 0)
+		return NULL;
+	return &w->stage[w->n_stage++];
+}
+
+static void publish(struct sl_worker *w)
+{
+	if (sl_ring_submit(&w->in))
+		sl_bell_ring(&w->bell);
+}
+
+static void send_to_workers(struct sl_run *r, const struct sl_out *o, struct sl_batch *b)
+{
+	struct sl_shard *sh = &r->main;
+	struct sl_filter *from = &sh->inst[o->stream->from->id]->f;
+
+	for (unsigned int k = 0; k < b->n; k++) {
+		struct sl_block *x = b->b[k];
+		uint32_t hash = x->flow_hash ? x->flow_hash : sl_flow_hash(x, sl_frame(from, x));
+		struct sl_worker *w = &r->workers[((uint64_t)hash * r->n_workers) >> 32];
+		struct sl_entry *e = entry_for(w);
+
+		if (e)
+			pack(sh, e, x, o->stream->id);
+		else
+			sl_lose(from, x, "out of memory");
+	}
+}
+
+static void send_all(struct sl_run *r, uint32_t kind, uint64_t seq, uint64_t now_ns)
+{
+	for (unsigned int k = 0; k < r->n_workers; k++) {
+		struct sl_entry *e = entry_for(&r->workers[k]);
+
+		if (e) {
+			e->kind = kind;
+			e->seq = seq;
+			e->order = now_ns;
+		}
+		publish(&r->workers[k]);
+	}
+}
+
+void sl_workers_tick(struct sl_run *r, uint64_t seq, uint64_t now_ns)
+{
+	send_all(r, SL_ENTRY_TICK, seq, now_ns);
+}
+
+void sl_workers_end(struct sl_run *r)
+{
+	send_all(r, SL_ENTRY_END, SL_SEQ_END, r->now_ns);
+}
+
+bool sl_workers_staged(const struct sl_run *r)
+{
+	for (unsigned int k = 0; k < r->n_workers; k++)
+		if (r->workers[k].n_stage)
+			return true;
+	return false;
+}
+
+static bool unstage(struct sl_worker *w)
+{
+	bool moved = false;
+	struct sl_entry *e;
+
+	while (w->stage_done < w->n_stage && (e = sl_ring_reserve(&w->in))) {
+		*e = w->stage[w->stage_done++];
+		moved = true;
+	}
+	if (w->stage_done == w->n_stage)
+		w->stage_done = w->n_stage = 0;
+	if (moved)
+		publish(w);
+	return moved;
+}
+
+/* ---- back from the workers (main thread) ---- */
+
+static bool before(const struct sl_entry *a, const struct sl_entry *b)
+{
+	return a->seq != b->seq ? a->seq < b->seq : a->order < b->order;
+}
+
+/*
+ * The worker whose next entry on stream s comes first, or NULL while that can't be
+ * told: one whose ring is empty may still give an earlier one, unless its mark says
+ * that it won't. The mark is read before the ring: what it vouches for is there.
+ */
+static struct sl_ring *first_of(struct sl_run *r, unsigned int s)
+{
+	uint64_t silent = UINT64_MAX;	/* least mark of those whose ring is empty */
+	struct sl_entry *best = NULL;
+	struct sl_ring *ring = NULL;
+
+	for (unsigned int k = 0; k < r->n_workers; k++) {
+		struct sl_return *t = r->workers[k].ret[s];
+		/* acquire: pairs with the release in set_marks() */
+		uint64_t mark = atomic_load_explicit(&t->mark, memory_order_acquire);
+		struct sl_entry *e = sl_ring_peek(&t->ring);
+
+		if (!e) {
+			if (mark < silent)
+				silent = mark;
+		} else if (!best || before(e, best)) {
+			best = e;
+			ring = &t->ring;
+		}
+	}
+	return best && best->seq <= silent ? ring : NULL;
+}
+
+static bool merge(struct sl_run *r, const struct sl_stream *s)
+{
+	struct sl_inst *to = r->main.inst[s->to->id];
+	struct sl_batch batch = { 0 };
+	struct sl_ring *ring;
+	uint64_t bytes = 0;
+
+	while (batch.n < SL_BATCH_MAX && (ring = first_of(r, s->id))) {
+		struct sl_entry *e = sl_ring_peek(ring);
+		struct sl_block *b = unpack(&r->main, e);
+
+		if (!b)
+			break;		/* no memory now: it stays in the ring */
+		bytes += b->len;
+		batch.b[batch.n++] = b;
+		sl_ring_next(ring);
+	}
+	for (unsigned int k = 0; k < r->n_workers; k++)
+		if (sl_ring_release(&r->workers[k].ret[s->id]->ring))
+			sl_bell_ring(&r->workers[k].bell);
+	if (!batch.n)
+		return false;
+	sl_inst_feed(to, &batch, bytes);
+	return true;
+}
+
+static bool crosses_back(const struct sl_stream *s)
+{
+	return s->from->shard == 1 && s->to->shard != 1;
+}
+
+bool sl_workers_move(struct sl_run *r)
+{
+	bool moved = false;
+
+	for (unsigned int k = 0; k < r->n_workers; k++)
+		moved |= unstage(&r->workers[k]);
+	for (unsigned int s = 0; s < r->graph->n_streams; s++)
+		while (!r->main.n_stalled && crosses_back(r->graph->streams[s]) &&
+		       merge(r, r->graph->streams[s]))
+			moved = true;
+	return moved;
+}
+
+bool sl_workers_done(const struct sl_run *r)
+{
+	for (unsigned int k = 0; k < r->n_workers; k++) {
+		struct sl_worker *w = &r->workers[k];
+
+		if (!atomic_load(&w->done))
+			return false;
+		for (unsigned int s = 0; s < r->graph->n_streams; s++)
+			if (w->ret[s] && sl_ring_peek(&w->ret[s]->ring))
+				return false;
+	}
+	return true;
+}
+
+/* ---- a worker ---- */
+
+static void return_block(struct sl_worker *w, struct sl_return *t, struct sl_block *b, uint32_t stream)
+{
+	struct sl_entry *e = t->n_spill ? NULL : sl_ring_reserve(&t->ring);
+
+	if (!e) {
+		if (t->n_spill == t->spill_size && grow(&t->spill, &t->spill_size) < 0) {
+			sl_lose(&w->shard.inst[w->shard.run->graph->streams[stream]->from->id]->f, b,
+				"out of memory");
+			return;
+		}
+		e = &t->spill[t->n_spill++];
+	}
+	pack(&w->shard, e, b, stream);
+}
+
+static void send_to_main(struct sl_worker *w, const struct sl_out *o, struct sl_batch *b)
+{
+	for (unsigned int k = 0; k < b->n; k++)
+		return_block(w, w->ret[o->stream->id], b->b[k], o->stream->id);
+}
+
+void sl_workers_send(struct sl_shard *from, const struct sl_out *o, struct sl_batch *b)
+{
+	if (from->worker)
+		send_to_main(from->worker, o, b);
+	else
+		send_to_workers(from->run, o, b);
+}
+
+/* Spilled entries into rings. True when none is left. */
+static bool unspill(struct sl_worker *w)
+{
+	bool clear = true;
+
+	for (unsigned int s = 0; s < w->shard.run->graph->n_streams; s++) {
+		struct sl_return *t = w->ret[s];
+		struct sl_entry *e;
+
+		if (!t)
+			continue;
+		while (t->spill_done < t->n_spill && (e = sl_ring_reserve(&t->ring)))
+			*e = t->spill[t->spill_done++];
+		if (t->spill_done == t->n_spill)
+			t->spill_done = t->n_spill = 0;
+		else
+			clear = false;
+	}
+	return clear;
+}
+
+/* Publish what was returned; streams without spill are complete up to seq. */
+static void set_marks(struct sl_worker *w, uint64_t seq)
+{
+	for (unsigned int s = 0; s < w->shard.run->graph->n_streams; s++) {
+		struct sl_return *t = w->ret[s];
+
+		if (!t)
+			continue;
+		sl_ring_submit(&t->ring);
+		/* release: what the mark vouches for is in the ring */
+		if (!t->n_spill)
+			atomic_store_explicit(&t->mark, seq, memory_order_release);
+	}
+	wake_main(w->shard.run);
+}
+
+static bool bell_or_quit(struct sl_worker *w, bool (*ready)(struct sl_worker *w))
+{
+	sl_bell_arm(&w->bell);
+	if (ready(w) || atomic_load(&w->shard.run->quit)) {
+		sl_bell_disarm(&w->bell);
+		return !atomic_load(&w->shard.run->quit);
+	}
+	sl_bell_sleep(&w->bell);
+	return !atomic_load(&w->shard.run->quit);
+}
+
+static bool has_input(struct sl_worker *w)
+{
+	return sl_ring_peek(&w->in);
+}
+
+static bool has_room(struct sl_worker *w)
+{
+	for (unsigned int s = 0; s < w->shard.run->graph->n_streams; s++) {
+		struct sl_return *t = w->ret[s];
+
+		if (t && t->n_spill &&
+		    t->ring.w_next - atomic_load_explicit(&t->ring.tail, memory_order_acquire) <=
+		    t->ring.mask)
+			return true;
+	}
+	return false;
+}
+
+/* All that a step gave goes out before the next one begins. False: quit. */
+static bool hand_back(struct sl_worker *w, uint64_t seq)
+{
+	set_marks(w, seq);
+	while (!unspill(w)) {
+		set_marks(w, seq);
+		if (!bell_or_quit(w, has_room))
+			return false;
+	}
+	set_marks(w, seq);
+	return true;
+}
+
+static void tell_stats(struct sl_worker *w)
+{
+	uint64_t matched = 0, lost = 0;
+
+	for (unsigned int k = 0; k < w->shard.n_sorted; k++) {
+		struct sl_inst *i = w->shard.sorted[k];
+
+		lost += i->lost.blocks;
+		for (const struct sl_value *v = i->f.type->values; v && v->name; v++)
+			if (!strcmp(v->name, "matched"))
+				matched += ((struct sl_count *)((char *)i->f.state + v->off))->n;
+	}
+	atomic_store_explicit(&w->matched, matched, memory_order_relaxed);
+	atomic_store_explicit(&w->lost, lost, memory_order_relaxed);
+}
+
+/* Entries of one stream, up to a batch of them, to the filter they are for. */
+static void take_blocks(struct sl_worker *w)
+{
+	struct sl_batch batch = { 0 };
+	struct sl_entry *e = sl_ring_peek(&w->in);
+	uint32_t stream = e->stream;
+	struct sl_inst *to = w->shard.inst[w->shard.run->graph->streams[stream]->to->id];
+	uint64_t bytes = 0;
+
+	while (batch.n < SL_BATCH_MAX && (e = sl_ring_peek(&w->in)) &&
+	       e->kind == SL_ENTRY_BLOCK && e->stream == stream) {
+		struct sl_block *b = unpack(&w->shard, e);
+
+		sl_ring_next(&w->in);
+		if (!b) {
+			sl_lost_bytes(&to->f, 1, e->b.len, "out of memory");
+			continue;
+		}
+		bytes += b->len;
+		batch.b[batch.n++] = b;
+	}
+	sl_ring_release(&w->in);
+	sl_inst_feed(to, &batch, bytes);
+}
+
+static void *worker_main(void *arg)
+{
+	struct sl_worker *w = arg;
+	struct sl_entry *e;
+
+	for (;;) {
+		e = sl_ring_peek(&w->in);
+		if (!e) {
+			if (!bell_or_quit(w, has_input))
+				return NULL;
+			continue;
+		}
+		if (e->kind == SL_ENTRY_BLOCK) {
+			take_blocks(w);
+			wake_main(w->shard.run);
+			continue;
+		}
+		sl_ring_next(&w->in);
+		if (e->kind == SL_ENTRY_END)
+			break;
+		sl_shard_tick(&w->shard, SL_ALL_PARTS, e->seq, e->order);
+		tell_stats(w);
+		if (!hand_back(w, e->seq))
+			return NULL;
+		sl_ring_release(&w->in);
+		wake_main(w->shard.run);
+	}
+	sl_shard_flush(&w->shard, SL_ALL_PARTS);
+	tell_stats(w);
+	if (!hand_back(w, UINT64_MAX))
+		return NULL;
+	atomic_store(&w->done, true);
+	wake_main(w->shard.run);
+	return NULL;
+}
+
+/* ---- set up, tear down ---- */
+
+static int returns_new(struct sl_worker *w, const struct sl_graph *g)
+{
+	w->ret = calloc(g->n_streams ? g->n_streams : 1, sizeof(*w->ret));
+	if (!w->ret)
+		return -ENOMEM;
+	for (unsigned int s = 0; s < g->n_streams; s++) {
+		if (!crosses_back(g->streams[s]))
+			continue;
+		w->ret[s] = aligned_alloc(64, (sizeof(**w->ret) + 63) & ~(size_t)63);
+		if (!w->ret[s])
+			return -ENOMEM;
+		memset(w->ret[s], 0, sizeof(*w->ret[s]));
+		if (sl_ring_init(&w->ret[s]->ring, RETURN_ENTRIES) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int sl_workers_start(struct sl_run *r)
+{
+	int e;
+
+	for (unsigned int k = 0; k < r->n_workers; k++) {
+		struct sl_worker *w = &r->workers[k];
+
+		e = sl_ring_init(&w->in, IN_ENTRIES);
+		if (!e)
+			e = returns_new(w, r->graph);
+		if (!e)
+			e = sl_shard_init(&w->shard, r, w);
+		if (!e)
+			e = sl_shard_open(&w->shard);
+		if (e < 0)
+			return e;
+	}
+	for (unsigned int k = 0; k < r->n_workers; k++) {
+		e = pthread_create(&r->workers[k].thread, NULL, worker_main, &r->workers[k]);
+		if (e)
+			return -e;
+		r->workers[k].started = true;
+	}
+	return 0;
+}
+
+void sl_workers_stop(struct sl_run *r)
+{
+	atomic_store(&r->quit, true);
+	for (unsigned int k = 0; k < r->n_workers; k++) {
+		struct sl_worker *w = &r->workers[k];
+
+		if (w->started) {
+			sl_bell_ring(&w->bell);
+			pthread_join(w->thread, NULL);
+		}
+		if (w->shard.run)
+			sl_shard_done(&w->shard);
+		for (unsigned int s = 0; w->ret && s < r->graph->n_streams; s++) {
+			if (!w->ret[s])
+				continue;
+			sl_ring_done(&w->ret[s]->ring);
+			free(w->ret[s]->spill);
+			free(w->ret[s]);
+		}
+		free(w->ret);
+		free(w->stage);
+		sl_ring_done(&w->in);
+	}
+	free(r->workers);
+	r->workers = NULL;
+	r->n_workers = 0;
+}
