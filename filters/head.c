@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * head -- pass the first blocks and end
+ *
+ *	(head)
+ *	(head 100)
+ *
+ * in   any stream
+ * out  the first n blocks of it, unchanged
+ * read passed, n
+ *
+ * When n blocks have passed, the filter wants no more: a source that feeds
+ * nothing else stops, so that looking at the start of a large file is quick. What
+ * still comes, because another branch wants it, is counted as filtered. n=0
+ * passes everything. The first n are those of the source's order, whatever the
+ * number of workers.
+ */
+#include "filter.h"
+
+struct head {
+	uint64_t n;
+	struct sl_count passed;
+};
+
+static const struct sl_param head_params[] = {
+	SL_U64(struct head, n, .def = 10, .pos = 1, .unit = "blocks",
+	       .help = "blocks to pass; 0: all"),
+	{ }
+};
+
+static const struct sl_value head_values[] = {
+	SL_COUNT(struct head, passed, .help = "blocks passed"),
+	{ }
+};
+
+static int head_work(struct sl_filter *f, struct sl_batch *in)
+{
+	struct head *h = sl_state(f);
+	struct sl_block *b;
+
+	while ((b = sl_batch_take(f, in))) {
+		if (h->n && h->passed.n == h->n) {
+			sl_drop(f, b);
+			continue;
+		}
+		sl_count(&h->passed);
+		sl_emit(f, 0, b);
+		if (h->passed.n == h->n)
+			sl_finished(f);
+	}
+	return 0;
+}
+
+static const char *const head_examples[] = {
+	"(pcapin web.pcap) > (head) > (print)",
+	"(pcapin web.pcap) > (tcp) -80-> (head 100) > (pcapout first.pcap)",
+	NULL
+};
+
+const struct sl_filter_type sl_head_type = {
+	.name	  = "head",
+	.brief	  = "pass the first blocks and end",
+	.group	  = "select",
+	.state	  = sizeof(struct head),
+	.params	  = head_params,
+	.values	  = head_values,
+	.in	  = SL_ANY,
+	.out	  = SL_SAME,
+	.work	  = head_work,
+	.examples = head_examples,
+	.see_also = "sample, print",
+};

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * print -- write one line for each block and pass it on
+ *
+ *	(print)
+ *	(print style=hex time=iso)
+ *	(print style=byline file=talk.txt)
+ *
+ * in   any stream
+ * out  the same, unchanged
+ * read lines
+ *
+ * A packet is shown in tcpdump's manner: time, addresses, what the headers say, length.
+ * Names are never looked up and sequence numbers are as they stand in the
+ * packet. A block of a byte stream shows the addresses of the packet it came
+ * in, the number of its flow, > or < for its direction, its place in the stream,
+ * its length, and what is special about it. A record is shown as it is, JSON.
+ *
+ * style=hex adds the bytes in hexadecimal and as text: of a packet from its IP
+ * header on, of a stream those in view. style=byline adds the payload as text,
+ * line by line, with a dot for what can't be printed.
+ *
+ * time=clock is the time of day; time=iso the date as well, time=epoch seconds
+ * since 1970, time=none nothing. Times are UTC unless the variable TZ says
+ * another place. Nine digits follow the point where the source keeps nanoseconds,
+ * six elsewhere.
+ *
+ * When the reader of the output has gone, as with "| head", nothing more is
+ * written, and the run ends if nobody else wants the blocks.
+ */
+#include <time.h>
+
+#include "core/outfile.h"
+#include "peek.h"
+#include "print-packet.h"
+
+enum { STYLE_LINE, STYLE_HEX, STYLE_BYLINE };
+enum { TIME_CLOCK, TIME_ISO, TIME_EPOCH, TIME_NONE };
+
+struct print {
+	int style, time;
+	const char *file;
+	struct sl_outfile out;
+	unsigned int type;		/* of what comes in */
+	bool utc, gone, told;
+	time_t second;			/* that `clock` is the text of */
+	char clock[32], zone[8];
+	struct sl_count lines;
+};
+
+static const char *const print_styles[] = { "line", "hex", "byline", NULL };
+static const char *const print_times[] = { "clock", "iso", "epoch", "none", NULL };
+
+static const struct sl_param print_params[] = {
+	SL_CHOICE(struct print, style, .choices = print_styles, .def = STYLE_LINE, .pos = 1,
+		  .help = "what follows the line"),
+	SL_CHOICE(struct print, time, .choices = print_times, .def = TIME_CLOCK,
+		  .help = "how times are written"),
+	SL_OUT_FILE(struct print, file, .def_text = "-", .help = "where to; - is standard output"),
+	{ }
+};
+
+static const struct sl_value print_values[] = {
+	SL_COUNT(struct print, lines, .help = "blocks shown"),
+	{ }
+};
+
+static void put_time(struct print *p, struct line *l, const struct sl_block *b)
+{
+	time_t second = (time_t)(b->time_ns / 1000000000u);
+	uint32_t ns = (uint32_t)(b->time_ns % 1000000000u);
+	bool nano = b->flags & SL_B_NANO;
+	struct tm tm;
+
+	if (p->time == TIME_NONE || !b->time_ns)
+		return;
+	if (p->time == TIME_EPOCH) {
+		put(l, "%lld", (long long)second);
+	} else {
+		if (second != p->second || !p->clock[0]) {
+			if (p->utc ? !gmtime_r(&second, &tm) : !localtime_r(&second, &tm))
+				memset(&tm, 0, sizeof(tm));
+			strftime(p->clock, sizeof(p->clock),
+				 p->time == TIME_ISO ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+			strftime(p->zone, sizeof(p->zone), "%z", &tm);
+			p->second = second;
+		}
+		put(l, "%s", p->clock);
+	}
+	put(l, nano ? ".%09u" : ".%06u", nano ? ns : ns / 1000);
+	if (p->time == TIME_ISO)
+		put(l, "%s", p->utc ? "+0000" : p->zone);
+	put(l, " ");
+}
+
+static void put_bytes_line(struct line *l, struct sl_block *b, const uint8_t *frame)
+{
+	static const struct { uint16_t flag; const char *name; } flags[] = {
+		{ SL_B_START, "start" }, { SL_B_GAP, "gap" }, { SL_B_AGAIN, "again" },
+		{ SL_B_END, "end" }, { SL_B_CLOSE, "close" },
+	};
+
+	if (print_flow(l, b, frame))
+		put(l, ": ");
+	put(l, "flow %u %c pos %llu, length %u", b->stream >> 1, b->flags & SL_B_REPLY ? '<' : '>',
+	    (unsigned long long)b->pos, b->len);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (b->flags & flags[i].flag)
+			put(l, ", %s", flags[i].name);
+	}
+}
+
+/* Sixteen bytes a line, in pairs, and as text. */
+static void put_hex(struct sl_outfile *o, const uint8_t *data, uint32_t len)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (uint32_t at = 0; at < len; at += 16) {
+		char *to = sl_outfile_room(o, 96), *s = to;
+		uint32_t n = len - at < 16 ? len - at : 16;
+
+		if (!to)
+			return;
+		s += sprintf(s, "\t0x%04x:  ", at);
+		for (uint32_t i = 0; i < 16; i++) {
+			*s++ = i < n ? digit[data[at + i] >> 4] : ' ';
+			*s++ = i < n ? digit[data[at + i] & 15] : ' ';
+			if (i & 1)
+				*s++ = ' ';
+		}
+		*s++ = ' ';
+		for (uint32_t i = 0; i < n; i++)
+			*s++ = (char)(data[at + i] > 0x20 && data[at + i] < 0x7f ? data[at + i] : '.');
+		*s++ = '\n';
+		sl_outfile_add(o, (size_t)(s - to));
+	}
+}
+
+static void put_text(struct sl_outfile *o, const uint8_t *data, uint32_t len)
+{
+	char *to = sl_outfile_room(o, (size_t)len + 1);
+	uint32_t n = 0;
+
+	if (!to || !len)
+		return;
+	for (uint32_t i = 0; i < len; i++) {
+		uint8_t c = data[i];
+
+		if (c == '\r' && i + 1 < len && data[i + 1] == '\n')
+			continue;
+		to[n++] = (char)(c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f) ? c : '.');
+	}
+	if (n && to[n - 1] != '\n')
+		to[n++] = '\n';
+	sl_outfile_add(o, n);
+}
+
+static void show(struct sl_filter *f, struct print *p, struct sl_block *b)
+{
+	const uint8_t *data = sl_data(f, b), *frame = b->frame_len ? sl_frame(f, b) : data;
+	uint32_t len = b->len, skip;
+	struct line l;
+
+	if (p->type == SL_RECORD) {
+		sl_outfile_put(&p->out, data, len);
+		if (!len || data[len - 1] != '\n')
+			sl_outfile_put(&p->out, "\n", 1);
+		return;
+	}
+	l = (struct line){ .buf = sl_outfile_room(&p->out, PRINT_LINE), .size = PRINT_LINE - 1 };
+	if (!l.buf)
+		return;
+	put_time(p, &l, b);
+	if (p->type == SL_BYTES)
+		put_bytes_line(&l, b, frame);
+	else
+		print_packet(&l, b, frame);
+	l.buf[l.len++] = '\n';
+	sl_outfile_add(&p->out, l.len);
+	if (p->style == STYLE_LINE)
+		return;
+	if (p->type == SL_PACKET) {
+		/* from the IP header on for hex, the payload for text; else all of it */
+		sl_decode(b, frame);
+		skip = p->style == STYLE_HEX ? b->l3 : b->payload;
+		data = frame + skip;
+		len = b->frame_len - skip;
+		if (p->style == STYLE_BYLINE && sl_has_ip(b))
+			len = sl_payload_len(b, frame);
+	}
+	if (p->style == STYLE_HEX)
+		put_hex(&p->out, data, len);
+	else
+		put_text(&p->out, data, len);
+}
+
+/* After a failed write: true as long as lines are worth making. */
+static bool still_read(struct sl_filter *f, struct print *p, int err)
+{
+	if (!err)
+		return true;
+	if (err != -EPIPE && !p->told)
+		sl_trouble(f, "E207", true, "can't write to %s: %s (%llu bytes were written)",
+			   strcmp(p->file, "-") ? p->file : "standard output", strerror(-err),
+			   (unsigned long long)p->out.written);
+	p->told = p->gone = true;
+	if (!peek_wanted(f))
+		sl_finished(f);
+	return false;
+}
+
+static int print_work(struct sl_filter *f, struct sl_batch *in)
+{
+	struct print *p = sl_state(f);
+	struct sl_block *b;
+
+	while ((b = sl_batch_take(f, in))) {
+		if (!p->gone) {
+			show(f, p, b);
+			sl_count(&p->lines);
+		}
+		sl_emit(f, 0, b);
+	}
+	if (!p->gone)
+		still_read(f, p, sl_outfile_batch(&p->out));
+	return 0;
+}
+
+static int print_open(struct sl_filter *f)
+{
+	struct print *p = sl_state(f);
+	int r;
+
+	p->type = peek_in_type(f);
+	p->utc = !getenv("TZ");
+	r = sl_outfile_open(&p->out, p->file);
+	if (r < 0)
+		return sl_fail(f, "E206", "can't write to %s: %s", p->file, strerror(-r));
+	return 0;
+}
+
+static int print_flush(struct sl_filter *f)
+{
+	struct print *p = sl_state(f);
+
+	if (!p->gone)
+		still_read(f, p, sl_outfile_flush(&p->out));
+	if (p->out.own && !p->out.error)
+		sl_saved(f, "%s: %llu lines", p->file, (unsigned long long)p->lines.n);
+	return 0;
+}
+
+static void print_close(struct sl_filter *f)
+{
+	struct print *p = sl_state(f);
+
+	sl_outfile_done(&p->out);
+}
+
+static const char *const print_examples[] = {
+	"(pcapin web.pcap) > (tcp) -80-> (print)",
+	"(pcapin web.pcap) > (tcp) -80-> (untcp) > (print style=byline)",
+	"(pcapin web.pcap) > (icmp) > (print style=hex time=iso file=pings.txt)",
+	NULL
+};
+
+const struct sl_filter_type sl_print_type = {
+	.name	  = "print",
+	.brief	  = "write one line for each block and pass it on",
+	.group	  = "look",
+	.state	  = sizeof(struct print),
+	.params	  = print_params,
+	.values	  = print_values,
+	.in	  = SL_ANY,
+	.out	  = SL_SAME,
+	.open	  = print_open,
+	.work	  = print_work,
+	.flush	  = print_flush,
+	.close	  = print_close,
+	.examples = print_examples,
+	.see_also = "jsonout, count",
+};
