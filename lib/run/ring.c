@@ -12,7 +12,7 @@
 int sl_ring_init(struct sl_ring *r, uint32_t size)
 {
 	*r = (struct sl_ring){ .mask = size - 1 };
-	r->entry = aligned_alloc(64, (size_t)size * sizeof(*r->entry));
+	r->entry = sl_line_alloc((size_t)size * sizeof(*r->entry));
 	return r->entry ? 0 : -ENOMEM;
 }
 

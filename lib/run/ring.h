@@ -29,8 +29,19 @@
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "streamline/block.h"
+
+/* Zeroed memory on cache lines of its own; free(). */
+static inline void *sl_line_alloc(size_t size)
+{
+	size_t lines = (size + 63) & ~(size_t)63;
+	void *p = aligned_alloc(64, lines ? lines : 64);
+
+	return p ? memset(p, 0, lines ? lines : 64) : NULL;
+}
 
 enum sl_entry_kind {
 	SL_ENTRY_BLOCK,		/* a block for (or from) `stream` */

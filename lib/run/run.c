@@ -30,12 +30,9 @@ static int run_setup(struct sl_run *r, const struct sl_plan *p)
 		return e;
 	r->n_workers = p->workers > 1 ? p->workers : 0;
 	if (r->n_workers) {
-		size_t size = r->n_workers * sizeof(*r->workers);
-
-		r->workers = aligned_alloc(64, (size + 63) & ~(size_t)63);
+		r->workers = sl_line_alloc(r->n_workers * sizeof(*r->workers));
 		if (!r->workers)
 			return -ENOMEM;
-		memset(r->workers, 0, size);
 	}
 	e = sl_shard_init(&r->main, r, NULL);
 	if (!e)
@@ -49,12 +46,11 @@ static int run_setup(struct sl_run *r, const struct sl_plan *p)
 
 int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds)
 {
-	struct sl_run *r = aligned_alloc(64, (sizeof(*r) + 63) & ~(size_t)63);
+	struct sl_run *r = sl_line_alloc(sizeof(*r));
 	int e;
 
 	if (!r)
 		return -ENOMEM;
-	memset(r, 0, sizeof(*r));
 	r->wake_fd = -1;
 	r->main.epoll_fd = -1;
 	r->start_ns = sl_clock_ns();

@@ -106,6 +106,12 @@ int sl_segment_new(struct sl_filter *f, void *base, size_t len_bytes, bool pinne
 	return sl_segs_add(&sl_inst(f)->run->segs, base, len_bytes, pinned, drop, arg);
 }
 
+void sl_segment_get(struct sl_filter *f, int seg)
+{
+	if (seg > 0)
+		sl_segs_ref(&sl_inst(f)->run->segs, (unsigned int)seg);
+}
+
 void sl_segment_put(struct sl_filter *f, int seg)
 {
 	if (seg > 0)

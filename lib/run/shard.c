@@ -159,11 +159,10 @@ static bool belongs(const struct sl_shard *sh, const struct sl_node *n)
 
 static struct sl_inst *inst_new(struct sl_shard *sh, struct sl_node *n)
 {
-	struct sl_inst *i = aligned_alloc(64, (sizeof(*i) + 63) & ~(size_t)63);
+	struct sl_inst *i = sl_line_alloc(sizeof(*i));
 
 	if (!i)
 		return NULL;
-	memset(i, 0, sizeof(*i));
 	i->node = n;
 	i->run = sh->run;
 	i->fd[0] = i->fd[1] = -1;
@@ -172,7 +171,7 @@ static struct sl_inst *inst_new(struct sl_shard *sh, struct sl_node *n)
 	i->f.shared = n->shared;
 	i->f.seg_base = sh->run->segs.base;
 	i->f.shard = sh;
-	i->f.state = aligned_alloc(64, ((n->type->state ? n->type->state : 1) + 63) & ~(size_t)63);
+	i->f.state = sl_line_alloc(n->type->state);
 	i->out = n->n_out ? calloc(n->n_out, sizeof(*i->out)) : NULL;
 	if (!i->f.state || (n->n_out && !i->out)) {
 		free(i->f.state);

@@ -451,10 +451,9 @@ static int returns_new(struct sl_worker *w, const struct sl_graph *g)
 	for (unsigned int s = 0; s < g->n_streams; s++) {
 		if (!crosses_back(g->streams[s]))
 			continue;
-		w->ret[s] = aligned_alloc(64, (sizeof(**w->ret) + 63) & ~(size_t)63);
+		w->ret[s] = sl_line_alloc(sizeof(*w->ret[s]));
 		if (!w->ret[s])
 			return -ENOMEM;
-		memset(w->ret[s], 0, sizeof(*w->ret[s]));
 		if (sl_ring_init(&w->ret[s]->ring, RETURN_ENTRIES) < 0)
 			return -ENOMEM;
 	}
