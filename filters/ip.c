@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ip -- pass IPv4 packets, classed by protocol
+ *
+ *	(ip)
+ *
+ * in   packets
+ * out  the IPv4 packets among them, unchanged
+ *
+ * The class is the number of the protocol that IP carries: -tcp->, -17->.
+ * Every fragment of a packet has it. Tags of virtual LANs and the headers of
+ * Linux cooked captures, PPP and loopback are stepped over; tunnels are not opened.
+ */
+#include "filter.h"
+
+static int ip_work(struct sl_filter *f, struct sl_batch *in)
+{
+	const struct sl_block *ahead;
+	struct sl_block *b;
+
+	while ((b = sl_batch_take(f, in))) {
+		ahead = sl_batch_ahead(in, 4);
+		if (ahead)
+			__builtin_prefetch(sl_frame(f, ahead));
+		if (sl_ip_version(b, sl_frame(f, b)) != 4) {
+			sl_drop(f, b);
+			continue;
+		}
+		b->class = b->proto;
+		sl_emit(f, 0, b);
+	}
+	return 0;
+}
+
+static const char *const ip_examples[] = {
+	"(pcapin all.pcap) > (ip) -tcp-> (count)",
+	"(pcapin all.pcap) > (ip) { -icmp-> (print); -else-> (count) }",
+	NULL
+};
+
+const struct sl_filter_type sl_ip_type = {
+	.name	  = "ip",
+	.brief	  = "pass IPv4 packets, classed by protocol",
+	.group	  = "select",
+	.in	  = SL_PACKET,
+	.out	  = SL_PACKET,
+	.class	  = SL_CLASS_PROTO,
+	.flags	  = SL_F_SHARD,
+	.work	  = ip_work,
+	.examples = ip_examples,
+	.see_also = "ip6, tcp, udp, icmp, bpf",
+};
