@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * peek.h -- what a few bundled filters must know about where they stand
+ * peek.h -- the type of the stream that a bundled filter was put into
  *
- * A filter knows no neighbour. But some do another thing for packets than for
- * bytes, and one that only shows what passes has to know whether anybody else
- * wants it. The graph has settled both before open() is called.
+ * A filter knows no neighbour, but some do another thing for packets than for
+ * bytes. The graph has settled which before open() is called.
  */
 #ifndef FILTERS_PEEK_H
 #define FILTERS_PEEK_H
@@ -15,12 +14,6 @@
 static inline unsigned int peek_in_type(const struct sl_filter *f)
 {
 	return sl_inst(f)->node->in_type;
-}
-
-/* Does anybody take what it passes? */
-static inline bool peek_wanted(const struct sl_filter *f)
-{
-	return sl_inst(f)->node->n_out > 0;
 }
 
 #endif

@@ -204,7 +204,7 @@ static bool still_read(struct sl_filter *f, struct print *p, int err)
 			   strcmp(p->file, "-") ? p->file : "standard output", strerror(-err),
 			   (unsigned long long)p->out.written);
 	p->told = p->gone = true;
-	if (!peek_wanted(f))
+	if (!sl_has_output(f))
 		sl_finished(f);
 	return false;
 }

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * jsonout -- write blocks as JSON, one object a line
+ *
+ *	(jsonout)
+ *	(jsonout alerts.json)
+ *	(jsonout - per=block payload=printable)
+ *
+ * in   any stream
+ * out  none
+ * read objects
+ *
+ * The names are those of Suricata's EVE log: timestamp, event_type, flow_id,
+ * src_ip, src_port, dest_ip, dest_port, proto, community_id, pcap_cnt (the number
+ * of the packet in its source, from 1). class is the tag that an arrow would select
+ * the block by. event_type is "packet" for packets, "stream" for byte streams, and
+ * "alert" where the class is a pattern's group, as behind (ac) -match->; such an
+ * object holds "alert":{"category":GROUP} too. Records are written as they are.
+ *
+ * per=flow writes one object for each flow, when its first block arrives, and
+ * per=block one for each block. per=auto, the default, is flow for byte streams
+ * and block for packets, so that a stream with a match gives one alert. An object
+ * about one block of a stream also holds "pos" and "length", its place and length
+ * there. payload=printable adds the bytes as text with a dot for what is not
+ * ASCII, payload=base64 all of them in base 64.
+ *
+ * Every line is valid JSON, whatever the packets hold.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "core/json.h"
+#include "core/outfile.h"
+#include "filter.h"
+#include "peek.h"
+
+enum { PER_AUTO, PER_BLOCK, PER_FLOW };
+enum { PAYLOAD_OFF, PAYLOAD_PRINTABLE, PAYLOAD_BASE64 };
+
+#define SEEN_MAX	(4u << 20)	/* flows that are remembered */
+
+struct jsonout {
+	const char *file;
+	int per, payload;
+	unsigned int type;		/* of what comes in */
+	bool per_flow, alert, classed, gone, told;
+	struct sl_outfile out;
+	struct sl_json j;
+	char *text;			/* payload, made printable */
+	size_t text_size;
+	/* flows that were written: open addressing, 0 is free */
+	uint64_t *seen;
+	uint32_t seen_mask, n_seen;
+	struct sl_count objects;
+};
+
+static const char *const jsonout_per[] = { "auto", "block", "flow", NULL };
+static const char *const jsonout_payload[] = { "off", "printable", "base64", NULL };
+
+static const struct sl_param jsonout_params[] = {
+	SL_OUT_FILE(struct jsonout, file, .def_text = "-", .pos = 1,
+		    .help = "where to; - is standard output"),
+	SL_CHOICE(struct jsonout, per, .choices = jsonout_per, .def = PER_AUTO,
+		  .help = "one object for each block, or each flow"),
+	SL_CHOICE(struct jsonout, payload, .choices = jsonout_payload, .def = PAYLOAD_OFF,
+		  .help = "the bytes too, as text or in base 64"),
+	{ }
+};
+
+static const struct sl_value jsonout_values[] = {
+	SL_COUNT(struct jsonout, objects, .help = "objects written"),
+	{ }
+};
+
+/* ---- flows that were seen ----------------------------------------- */
+
+static int seen_grow(struct jsonout *o)
+{
+	uint32_t size = o->seen ? (o->seen_mask + 1) * 2 : 1024;
+	uint64_t *to = calloc(size, sizeof(*to));
+
+	if (!to)
+		return -ENOMEM;
+	for (uint32_t i = 0; o->seen && i <= o->seen_mask; i++) {
+		uint32_t at = (uint32_t)(o->seen[i] >> 32) & (size - 1);
+
+		if (!o->seen[i])
+			continue;
+		while (to[at])
+			at = (at + 1) & (size - 1);
+		to[at] = o->seen[i];
+	}
+	free(o->seen);
+	o->seen = to;
+	o->seen_mask = size - 1;
+	return 0;
+}
+
+/* Is this the flow's first block here? Beyond a bound all are forgotten, and a flow
+ * that goes on is written again. */
+static bool first_of(struct jsonout *o, uint64_t id)
+{
+	uint32_t at;
+
+	/* spread, and never 0: the odd factor has an inverse */
+	id = (id + 1) * 0x9e3779b97f4a7c15u;
+	id = id ? id : 1;
+	if (o->n_seen >= SEEN_MAX) {
+		memset(o->seen, 0, ((size_t)o->seen_mask + 1) * sizeof(*o->seen));
+		o->n_seen = 0;
+	}
+	if ((!o->seen || o->n_seen >= o->seen_mask / 2) && seen_grow(o) < 0 && !o->seen)
+		return true;
+	for (at = (uint32_t)(id >> 32) & o->seen_mask; o->seen[at]; at = (at + 1) & o->seen_mask) {
+		if (o->seen[at] == id)
+			return false;
+	}
+	o->seen[at] = id;
+	o->n_seen++;
+	return true;
+}
+
+/* A number for the flow of a packet: both directions have the same. */
+static uint64_t tuple_id(const struct sl_tuple *t)
+{
+	size_t n = t->v6 ? 16 : 4;
+	int order = memcmp(t->src, t->dst, n);
+	bool swap = order > 0 || (!order && t->sport > t->dport);
+	const uint8_t *a = swap ? t->dst : t->src, *b = swap ? t->src : t->dst;
+	uint64_t h = (uint64_t)(swap ? t->dport : t->sport) << 32 |
+		     (uint64_t)(swap ? t->sport : t->dport) << 8 | t->proto;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ a[i]) * 0x100000001b3u;
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3u;
+	h ^= h >> 29;
+	return h & 0x1fffffffffffffu;	/* what every JSON reader keeps exactly */
+}
+
+/* ---- objects ------------------------------------------------------ */
+
+static void put_time(struct sl_json *j, uint64_t time_ns, bool nano)
+{
+	time_t second = (time_t)(time_ns / 1000000000u);
+	uint32_t ns = (uint32_t)(time_ns % 1000000000u);
+	char text[64];
+	struct tm tm;
+	size_t n;
+
+	if (!time_ns || !gmtime_r(&second, &tm))
+		return;
+	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof(text) - n, nano ? ".%09u+0000" : ".%06u+0000", nano ? ns : ns / 1000);
+	sl_json_kstr(j, "timestamp", text);
+}
+
+static void put_proto(struct sl_json *j, uint8_t proto)
+{
+	const char *name = NULL;
+	char text[8];
+
+	switch (proto) {
+	case IPPROTO_TCP:	name = "TCP"; break;
+	case IPPROTO_UDP:	name = "UDP"; break;
+	case IPPROTO_UDPLITE:	name = "UDPLITE"; break;
+	case IPPROTO_ICMP:	name = "ICMP"; break;
+	case IPPROTO_ICMPV6:	name = "IPv6-ICMP"; break;
+	case IPPROTO_SCTP:	name = "SCTP"; break;
+	case IPPROTO_GRE:	name = "GRE"; break;
+	case IPPROTO_ESP:	name = "ESP"; break;
+	case IPPROTO_IPIP:	name = "IPIP"; break;
+	case IPPROTO_IPV6:	name = "IPv6"; break;
+	default:
+		snprintf(text, sizeof(text), "%03u", proto);
+		name = text;
+	}
+	sl_json_kstr(j, "proto", name);
+}
+
+static void put_addresses(struct sl_json *j, const struct sl_block *b, const struct sl_tuple *t)
+{
+	bool ports = b->l4 && sl_proto_has_ports(b->proto);
+	char text[64];
+
+	sl_json_kstr(j, "src_ip", sl_addr_text(t->v6, t->src, text));
+	if (ports)
+		sl_json_ku64(j, "src_port", t->sport);
+	sl_json_kstr(j, "dest_ip", sl_addr_text(t->v6, t->dst, text));
+	if (ports)
+		sl_json_ku64(j, "dest_port", t->dport);
+	put_proto(j, t->proto);
+	if (sl_community_id(t, text))
+		sl_json_kstr(j, "community_id", text);
+}
+
+static bool text_room(struct jsonout *o, size_t n)
+{
+	char *more;
+
+	if (n <= o->text_size)
+		return true;
+	more = realloc(o->text, n);
+	if (!more)
+		return false;
+	o->text = more;
+	o->text_size = n;
+	return true;
+}
+
+static void put_payload(struct jsonout *o, const uint8_t *p, size_t len)
+{
+	static const char sixbits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
+
+	if (o->payload == PAYLOAD_OFF || !len || !text_room(o, len * 2 + 8))
+		return;
+	if (o->payload == PAYLOAD_PRINTABLE) {
+		for (; n < len; n++) {
+			bool ok = (p[n] >= 0x20 && p[n] < 0x7f) || p[n] == '\r' || p[n] == '\n' || p[n] == '\t';
+
+			o->text[n] = (char)(ok ? p[n] : '.');
+		}
+		sl_json_key(&o->j, "payload_printable");
+		sl_json_strn(&o->j, o->text, n);
+		return;
+	}
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t left = len - i > 2 ? 3 : (uint32_t)(len - i);
+		uint32_t v = (uint32_t)p[i] << 16;
+
+		if (left > 1)
+			v |= (uint32_t)p[i + 1] << 8;
+		if (left > 2)
+			v |= p[i + 2];
+		o->text[n++] = sixbits[v >> 18];
+		o->text[n++] = sixbits[v >> 12 & 63];
+		o->text[n++] = left > 1 ? sixbits[v >> 6 & 63] : '=';
+		o->text[n++] = left > 2 ? sixbits[v & 63] : '=';
+	}
+	sl_json_key(&o->j, "payload");
+	sl_json_strn(&o->j, o->text, n);
+}
+
+static void put_object(struct sl_filter *f, struct jsonout *o, struct sl_block *b,
+		       const uint8_t *frame, const struct sl_tuple *t, uint64_t flow_id)
+{
+	struct sl_json *j = &o->j;
+	const uint8_t *payload = sl_data(f, b);
+	size_t len = b->len;
+	char text[128];
+
+	sl_json_reset(j);
+	sl_json_open(j, '{');
+	put_time(j, b->time_ns, b->flags & SL_B_NANO);
+	if (flow_id)
+		sl_json_ku64(j, "flow_id", flow_id);
+	sl_json_kstr(j, "event_type", o->alert ? "alert" : o->type == SL_BYTES ? "stream" : "packet");
+	if (t)
+		put_addresses(j, b, t);
+	if (o->type == SL_PACKET) {
+		sl_json_ku64(j, "pcap_cnt", sl_seq(f) + 1);
+		sl_json_ku64(j, "length", b->wire_len);
+		if (t) {
+			payload = frame + b->payload;
+			len = sl_payload_len(b, frame);
+		}
+	} else if (!o->per_flow) {
+		sl_json_kstr(j, "direction", b->flags & SL_B_REPLY ? "to_client" : "to_server");
+		sl_json_ku64(j, "pos", b->pos);
+		sl_json_ku64(j, "length", b->len);
+		if (b->flags & SL_B_GAP)
+			sl_json_kbool(j, "gap", true);
+	}
+	if (o->classed) {
+		sl_class_text(f, b, text, sizeof(text));
+		sl_json_kstr(j, "class", text);
+		if (o->alert) {
+			sl_json_key(j, "alert");
+			sl_json_open(j, '{');
+			sl_json_kstr(j, "category", text);
+			sl_json_close(j, '}');
+		}
+	}
+	put_payload(o, payload, len);
+	sl_json_close(j, '}');
+	sl_json_put(j, "\n", 1);
+	if (!j->failed)
+		sl_outfile_put(&o->out, j->buf, j->len);
+	sl_count(&o->objects);
+}
+
+static void write_block(struct sl_filter *f, struct jsonout *o, struct sl_block *b)
+{
+	const uint8_t *frame = b->frame_len ? sl_frame(f, b) : NULL;
+	struct sl_tuple t;
+	uint64_t id = 0;
+	bool ip;
+
+	if (o->type == SL_RECORD) {
+		sl_outfile_put(&o->out, sl_data(f, b), b->len);
+		sl_outfile_put(&o->out, "\n", 1);
+		sl_count(&o->objects);
+		return;
+	}
+	/* Of a flow that was written nothing more has to be known. */
+	if (o->type == SL_BYTES) {
+		id = (b->stream >> 1) + 1ull;
+		if (o->per_flow && !first_of(o, id))
+			return;
+	}
+	ip = frame && sl_tuple_of(b, frame, &t);
+	if (o->type == SL_PACKET) {
+		id = ip ? tuple_id(&t) : 0;
+		if (o->per_flow && !first_of(o, id))
+			return;
+	}
+	put_object(f, o, b, frame, ip ? &t : NULL, id);
+}
+
+/* As print: a reader that has gone ends what feeds this sink, other errors are told once. */
+static void check_write(struct sl_filter *f, struct jsonout *o, int err)
+{
+	if (!err || o->gone)
+		return;
+	o->gone = true;
+	if (err != -EPIPE)
+		sl_trouble(f, "E207", true, "can't write to %s: %s (%llu bytes were written)",
+			   strcmp(o->file, "-") ? o->file : "standard output", strerror(-err),
+			   (unsigned long long)o->out.written);
+	sl_finished(f);
+}
+
+static int jsonout_work(struct sl_filter *f, struct sl_batch *in)
+{
+	struct jsonout *o = sl_state(f);
+	struct sl_block *b;
+
+	while ((b = sl_batch_take(f, in))) {
+		if (o->gone) {
+			sl_lose(f, b, "nobody reads");
+			continue;
+		}
+		write_block(f, o, b);
+		sl_done(f, b);
+	}
+	check_write(f, o, sl_outfile_batch(&o->out));
+	return 0;
+}
+
+static int jsonout_open(struct sl_filter *f)
+{
+	struct jsonout *o = sl_state(f);
+	enum sl_class_type kind = sl_class_kind(f);
+	int r;
+
+	o->type = peek_in_type(f);
+	o->per_flow = o->per == PER_FLOW || (o->per == PER_AUTO && o->type == SL_BYTES);
+	o->classed = kind != SL_CLASS_NONE;
+	o->alert = kind == SL_CLASS_GROUP;
+	r = sl_outfile_open(&o->out, o->file);
+	if (r < 0)
+		return sl_fail(f, "E206", "can't write to %s: %s", o->file, strerror(-r));
+	return 0;
+}
+
+static int jsonout_flush(struct sl_filter *f)
+{
+	struct jsonout *o = sl_state(f);
+
+	check_write(f, o, sl_outfile_flush(&o->out));
+	if (o->out.own && !o->out.error)
+		sl_saved(f, "%s: %llu objects", o->file, (unsigned long long)o->objects.n);
+	return 0;
+}
+
+static void jsonout_close(struct sl_filter *f)
+{
+	struct jsonout *o = sl_state(f);
+
+	sl_outfile_done(&o->out);
+	sl_json_free(&o->j);
+	free(o->text);
+	free(o->seen);
+}
+
+static const char *const jsonout_examples[] = {
+	"(pcapin web.pcap) > (tcp) -80-> (untcp) > (ac) -match-> (jsonout)",
+	"(pcapin web.pcap) > (udp) -53-> (jsonout dns.json payload=printable)",
+	NULL
+};
+
+const struct sl_filter_type sl_jsonout_type = {
+	.name	  = "jsonout",
+	.brief	  = "write blocks as JSON, one object a line",
+	.group	  = "save",
+	.state	  = sizeof(struct jsonout),
+	.params	  = jsonout_params,
+	.values	  = jsonout_values,
+	.in	  = SL_ANY,
+	.open	  = jsonout_open,
+	.work	  = jsonout_work,
+	.flush	  = jsonout_flush,
+	.close	  = jsonout_close,
+	.examples = jsonout_examples,
+	.see_also = "print, ac",
+};
