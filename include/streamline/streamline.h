@@ -56,6 +56,9 @@ const struct sl_filter_type *const *sl_types(void);
 /* The long text of a bundled filter (its opening comment), or NULL. */
 const char *sl_type_text(const char *name);
 
+/* What values a parameter takes, in words: "size", "on|off", "file to read", "a|b|c". */
+const char *sl_param_kind(const struct sl_param *p, char *buf, size_t size);
+
 /* What a parameter is when the request leaves it out, as SRL writes it ("10s");
  * NULL when it has no such value or memory is out. Caller frees. */
 char *sl_param_default(const struct sl_param *p);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* explain.c -- the long form of an error code */
+#include "cli.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* The first line of a page is its title. */
+static int list(void)
+{
+	for (const char *const *code = sl_codes(); *code; code++) {
+		const char *page = sl_explain(*code);
+
+		printf("%s  %.*s\n", *code, (int)strcspn(page ? page : "", "\n"), page ? page : "");
+	}
+	return EXIT_OK;
+}
+
+int verb_explain(const struct call *c)
+{
+	const char *page, *near;
+	char code[16] = "";
+	size_t n = 0;
+
+	if (!c->n_words)
+		return list();
+	if (c->n_words > 1)
+		return out_call_error("explain takes one code");
+	for (const char *s = c->words[0]; *s && n < sizeof(code) - 1; s++)
+		code[n++] = (char)toupper((unsigned char)*s);
+	page = sl_explain(code);
+	if (page) {
+		fputs(page, stdout);
+		if (*page && page[strlen(page) - 1] != '\n')
+			putchar('\n');
+		return EXIT_OK;
+	}
+	for (n = 0; sl_codes()[n]; n++)
+		;
+	near = sl_nearest(code, sl_codes(), n);
+	if (near)
+		out_call_error("no error has the code '%s'; did you mean '%s'?", c->words[0], near);
+	else
+		out_call_error("no error has the code '%s'", c->words[0]);
+	fputs("  = see: streamline explain\n", stderr);
+	return EXIT_CALL;
+}
