@@ -3,6 +3,7 @@
 SL_FILTER(ac)
 SL_FILTER(bpf)
 SL_FILTER(count)
+SL_IO(exec)
 SL_IO(feed)
 SL_FILTER(grep)
 SL_FILTER(head)
