@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "exchange.h"
+#include "run/exchange.h"
 
 #define LINK_ETHERNET	1
 
@@ -208,6 +208,7 @@ const struct sl_filter_type sl_feed_type = {
 	.brief	  = "packets from the program that uses the library",
 	.group	  = "source",
 	.state	  = sizeof(struct sl_exchange),
+	.flags	  = SL_F_EXCHANGE,
 	.values	  = feed_values,
 	.out	  = SL_PACKET,
 	.pull	  = feed_pull,

@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "exchange.h"
+#include "run/exchange.h"
 
 static const struct sl_param take_params[] = {
 	SL_U64(struct sl_exchange, limit, .unit = "blocks",
@@ -113,6 +113,7 @@ const struct sl_filter_type sl_take_type = {
 	.brief	  = "blocks to the program that uses the library",
 	.group	  = "save",
 	.state	  = sizeof(struct sl_exchange),
+	.flags	  = SL_F_EXCHANGE,
 	.params	  = take_params,
 	.values	  = take_values,
 	.in	  = SL_ANY,

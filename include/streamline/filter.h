@@ -152,6 +152,7 @@ enum sl_filter_flag {
 	SL_F_MATCHER	= 1 << 1,	/* exit status as grep's: value "matched" 0 means 1 */
 	SL_F_STDOUT	= 1 << 2,	/* writes data to standard output (see also SL_P_OUT_FILE "-") */
 	SL_F_HIDDEN	= 1 << 3,	/* not listed: made by the planner alone */
+	SL_F_EXCHANGE	= 1 << 4,	/* sl_feed() or sl_take() reach it: feed, take */
 };
 
 struct sl_filter_type {
@@ -333,10 +334,12 @@ static inline uint64_t sl_seq(const struct sl_filter *f)
  * need no count. `drop(arg)` is called once when nobody uses it any more (at the
  * end of the run when pinned). Returns its number (> 0), or a negative errno
  * (-ENOSPC: more than 65535). Sources of counted segments hold one use until
- * sl_segment_put(); each block that names the segment holds another.
+ * sl_segment_put(); each block that names the segment holds another: take it with
+ * sl_segment_get() before the block is emitted.
  */
 int sl_segment_new(struct sl_filter *f, void *base, size_t len_bytes, bool pinned,
 		   void (*drop)(void *arg), void *arg);
+void sl_segment_get(struct sl_filter *f, int seg);
 void sl_segment_put(struct sl_filter *f, int seg);
 
 /* ------------------------------------------------------------------ *

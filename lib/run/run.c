@@ -263,8 +263,8 @@ int sl_run_wait(struct sl_run *r)
 	int e;
 
 	for (unsigned int k = 0; k < r->main.n_sorted; k++)
-		if (is_source(r->main.sorted[k]) && !strcmp(r->main.sorted[k]->f.type->name, "feed"))
-			sl_feed_end(r, r->main.sorted[k]->f.name);
+		if (is_source(r->main.sorted[k]))
+			sl_feed_end(r, r->main.sorted[k]->f.name);	/* others say -ENOENT */
 	while ((e = sl_run_step(r, -1)) == 1)
 		;
 	return e;

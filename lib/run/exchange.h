@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * exchange.h -- blocks between a run and the program that steps it
+ * run/exchange.h -- blocks between a run and the program that steps it
  *
  * (feed) and (take) have a queue as their state. The program's side of it is
  * called by sl_feed() and sl_take(), the run's side by the two filters, all in the thread
@@ -12,8 +12,8 @@
  * An item's drop(arg) is called exactly once: when the last block that shows its
  * bytes is gone, or at the end when it never became one.
  */
-#ifndef SL_IO_EXCHANGE_H
-#define SL_IO_EXCHANGE_H
+#ifndef SL_RUN_EXCHANGE_H
+#define SL_RUN_EXCHANGE_H
 
 #include "streamline/filter.h"
 
