@@ -47,7 +47,9 @@ cflags=$(pkg-config --cflags streamline) && libs=$(pkg-config --libs streamline)
 ok $? "install: pkg-config"
 libdir=$(dirname "$(find "$dest" -name libstreamline.so)")
 
-for f in libstreamline.a libstreamline.so.0 bin/streamline streamline/ac/demo.ac; do
+for f in libstreamline.a libstreamline.so.0 bin/streamline streamline/ac/demo.ac \
+	 man7/streamline-filters.7 bash-completion/completions/streamline \
+	 site-functions/_streamline vendor_completions.d/streamline.fish; do
 	found=$(find "$dest" -path "*/$f" | head -n 1)
 	[ -n "$found" ]; ok $? "install: $f"
 done
