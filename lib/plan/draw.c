@@ -280,7 +280,7 @@ static void print_cells(FILE *f, struct drawing *d)
 static bool same_place(const struct sl_plan *p, const struct sl_node *a, const struct sl_node *b)
 {
 	return !strcmp(a->space ? a->space : "", b->space ? b->space : "") &&
-	       (p->workers <= 1 || a->shard == b->shard);
+	       (p->workers <= 1 || (a->shard == 1) == (b->shard == 1));
 }
 
 static void place_text(const struct sl_plan *p, const struct sl_node *n, char *buf, size_t size)
@@ -292,7 +292,7 @@ static void place_text(const struct sl_plan *p, const struct sl_node *n, char *b
 	else if (n->shard == 1)
 		snprintf(buf, size, "%s, %u workers", space, p->workers);
 	else
-		snprintf(buf, size, "%s, %s", space, n->shard ? "collector" : "source");
+		snprintf(buf, size, "%s, main thread", space);
 }
 
 static void costs(FILE *f, const struct sl_graph *g)

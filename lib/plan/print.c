@@ -87,14 +87,13 @@ static const char *text_or(const char *s, const char *other)
 	return s && *s ? s : other;
 }
 
-/* "user", "user, worker": which threads of it, where there are several */
+/* "user"; with several threads "user/main", "user/workers" */
 static void space_text(const struct sl_plan *p, const struct sl_node *n, char *buf, size_t size)
 {
-	static const char *const part[] = { "source", "workers", "collector" };
 	const char *space = text_or(n->space, "?");
 
-	if (p->workers > 1 && n->shard < 3)
-		snprintf(buf, size, "%s/%s", space, part[n->shard]);
+	if (p->workers > 1)
+		snprintf(buf, size, "%s/%s", space, n->shard == 1 ? "workers" : "main");
 	else
 		snprintf(buf, size, "%s", space);
 }
@@ -195,21 +194,19 @@ static void print_borders(FILE *f, const struct sl_plan *p)
 static void not_chosen(const struct sl_plan *p, void (*say)(void *arg, const char *text), void *arg)
 {
 	const struct sl_graph *g = p->graph;
-	unsigned int shared = 0;
+	bool shared = false;
 	char buf[256];
 
 	for (unsigned int i = 0; i < g->n_nodes; i++)
-		shared += (g->nodes[i]->type->flags & SL_F_SHARD) && g->nodes[i]->in_type;
-	if (p->workers <= 1 && shared) {
-		snprintf(buf, sizeof(buf),
-			 "several workers: %s; -j N spreads flows over N threads, each block then crosses 2 rings",
-			 text_or(p->workers_why, "one is the default"));
-		say(arg, buf);
-	} else if (p->workers > 1) {
+		shared |= (g->nodes[i]->type->flags & SL_F_SHARD) && g->nodes[i]->in_type;
+	if (p->workers > 1)
 		snprintf(buf, sizeof(buf), "one thread: %u workers %s", p->workers,
 			 text_or(p->workers_why, "were asked for"));
-		say(arg, buf);
-	}
+	else
+		snprintf(buf, sizeof(buf), "several workers: %s",
+			 shared ? "one is the default; workers=N or -j N splits by flow, by 2 more borders"
+				: "no filter here can be split by flow");
+	say(arg, buf);
 	say(arg, "spaces other than user: no filter here has a form for them");
 }
 

@@ -91,9 +91,8 @@ TEST(one_row_in_workers)
 	CHECK_DRAWN(m, SL_DRAW_ASCII,
 		    "  pcapin ──> tcp ──80──> untcp ──> ac ──> pcapout\n"
 		    "\n"
-		    "  user, source: pcapin, tcp\n"
+		    "  user, main thread: pcapin, tcp, pcapout\n"
 		    "  user, 4 workers: untcp, ac\n"
-		    "  user, collector: pcapout\n"
 		    "  2 borders, 0 copies\n");
 }
 
