@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* io/pcapout-file.c -- see capfile.h */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cap/cap.h"
+#include "capfile.h"
+#include "core/outfile.h"
+#include "map.h"
+
+#define SNAPLEN		262144
+#define COPY_BELOW	256u	/* smaller frames are staged beside their header */
+#define MAX_IFACES	1024	/* more of them are told apart by link type only */
+#define APPLICATION	"streamline"
+
+/*
+ * Regular files that this process writes, so that two sinks do not share one.
+ * The list goes through `claimed`.
+ */
+static struct sl_capfile *claims;
+static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int claim(struct sl_capfile *o)
+{
+	struct sl_capfile *c;
+
+	pthread_mutex_lock(&claims_lock);
+	for (c = claims; c; c = c->claimed)
+		if (c->dev == o->dev && c->ino == o->ino)
+			break;
+	if (!c) {
+		o->claimed = claims;
+		claims = o;
+	}
+	pthread_mutex_unlock(&claims_lock);
+	return c ? -EEXIST : 0;
+}
+
+static void unclaim(struct sl_capfile *o)
+{
+	struct sl_capfile **at;
+
+	pthread_mutex_lock(&claims_lock);
+	for (at = &claims; *at; at = &(*at)->claimed) {
+		if (*at == o) {
+			*at = o->claimed;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&claims_lock);
+}
+
+int sl_capfile_open(struct sl_capfile *o, const char *path, bool ng)
+{
+	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+	struct stat st;
+	int r;
+
+	*o = (struct sl_capfile){ .fd = -1, .ng = ng };
+	o->path = strdup(path);
+	if (!o->path)
+		return -ENOMEM;
+	if (!strcmp(path, "-")) {
+		o->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	} else {
+		o->fd = open(path, flags | O_EXCL, 0666);
+		o->made = o->fd >= 0;
+		if (o->fd < 0 && errno == EEXIST)
+			o->fd = open(path, flags, 0666);
+	}
+	if (o->fd < 0 || fstat(o->fd, &st) < 0) {
+		r = -errno;
+		sl_capfile_undo(o);
+		return r;
+	}
+	o->disk = S_ISREG(st.st_mode);
+	o->regular = o->disk && strcmp(path, "-");
+	o->dev = st.st_dev;
+	o->ino = st.st_ino;
+	return 0;
+}
+
+void sl_capfile_pause(struct sl_capfile *o)
+{
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = -1;
+}
+
+int sl_capfile_resume(struct sl_capfile *o)
+{
+	if (o->fd < 0)
+		o->fd = open(o->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	return o->fd < 0 ? -errno : 0;
+}
+
+int sl_capfile_begin(struct sl_capfile *o, uint16_t link, bool nano)
+{
+	int r;
+
+	if (o->begun)
+		return 0;
+	if (o->regular) {
+		if (sl_map_uses(o->dev, o->ino))
+			return -ETXTBSY;
+		r = claim(o);
+		if (r < 0)
+			return r;
+		if (ftruncate(o->fd, 0) < 0) {
+			r = -errno;
+			unclaim(o);
+			return r;
+		}
+	}
+	o->begun = true;
+	o->link = link;
+	o->nano = nano;
+	return 0;
+}
+
+/* A piece behind the ones before; one that begins where the last one ends lengthens it. */
+static inline void piece(struct sl_capfile_batch *t, const void *p, size_t len)
+{
+	t->total += len;
+	if (t->n_iov) {
+		struct iovec *last = &t->iov[t->n_iov - 1];
+
+		if ((const uint8_t *)last->iov_base + last->iov_len == (const uint8_t *)p) {
+			last->iov_len += len;
+			return;
+		}
+	}
+	if (len)
+		t->iov[t->n_iov++] = (struct iovec){ (void *)(uintptr_t)p, len };
+}
+
+static inline void staged(struct sl_capfile_batch *t, size_t len)
+{
+	piece(t, t->stage + t->staged, len);
+	t->staged += len;
+}
+
+/*
+ * The headers in front of the first frame. Until they are out, size is 0, and
+ * they count with the first record.
+ */
+static void put_header(struct sl_capfile *o, struct sl_capfile_batch *t)
+{
+	if (o->ng) {
+		staged(t, sl_cap_put_section(t->stage + t->staged, 256, APPLICATION, NULL));
+	} else {
+		sl_cap_put_file(t->stage + t->staged, o->link, SNAPLEN, o->nano, 0);
+		staged(t, SL_CAP_FILE_HDR);
+	}
+	t->before = t->total;
+}
+
+/* The number of the interface in this file; its description is staged when it is new. */
+static int64_t iface_of(struct sl_capfile *o, struct sl_capfile_batch *t, uint16_t link,
+			uint16_t iface, bool nano)
+{
+	struct sl_capfile_iface *i, *more;
+
+	if (o->n_ifaces >= MAX_IFACES)
+		iface = 0;
+	for (uint32_t k = 0; k < o->n_ifaces; k++) {
+		/* begin at the last one: most often it is that */
+		uint32_t at = o->last_iface + k < o->n_ifaces ? o->last_iface + k
+							      : o->last_iface + k - o->n_ifaces;
+
+		i = &o->ifaces[at];
+		if (i->iface == iface && i->link == link && i->nano == nano)
+			return o->last_iface = at;
+	}
+	if ((o->n_ifaces & (o->n_ifaces - 1)) == 0) {
+		more = realloc(o->ifaces, (o->n_ifaces ? o->n_ifaces * 2 : 1) * sizeof(*more));
+		if (!more)
+			return -1;
+		o->ifaces = more;
+	}
+	o->ifaces[o->n_ifaces] = (struct sl_capfile_iface){ link, iface, nano };
+	staged(t, sl_cap_put_iface(t->stage + t->staged, 64, link, SNAPLEN, nano, NULL, 0));
+	return o->last_iface = o->n_ifaces++;
+}
+
+static int put_ng(struct sl_capfile *o, struct sl_capfile_batch *t, const struct sl_block *b,
+		   const uint8_t *frame, bool nano)
+{
+	uint8_t flags = (b->flags & SL_B_IN ? SL_CAP_IN : 0) | (b->flags & SL_B_OUT ? SL_CAP_OUT : 0);
+	int64_t iface = iface_of(o, t, b->link, b->iface, nano);
+
+	if (iface < 0)
+		return -ENOMEM;
+	sl_cap_put_epb(t->stage + t->staged, (uint32_t)iface, b->time_ns, nano, b->frame_len, b->wire_len,
+		       flags);
+	staged(t, SL_CAP_EPB_HDR);
+	if (b->frame_len <= COPY_BELOW) {
+		memcpy(t->stage + t->staged, frame, b->frame_len);
+		staged(t, b->frame_len);
+	} else {
+		piece(t, frame, b->frame_len);
+	}
+	staged(t, sl_cap_put_epb_tail(t->stage + t->staged, b->frame_len, flags));
+	return 0;
+}
+
+static void put_pcap(struct sl_capfile *o, struct sl_capfile_batch *t, const struct sl_block *b,
+		     const uint8_t *frame)
+{
+	uint8_t *h = t->stage + t->staged;
+
+	sl_cap_put_rec(h, b->time_ns, b->frame_len, b->wire_len, o->nano);
+	/*
+	 * Is it there already? A block's own bytes (SL_B_OWNED) have somebody's
+	 * count in front of them; all others lie in a segment, whose earlier
+	 * bytes are as readable as theirs.
+	 */
+	if (b->seg && !(b->flags & SL_B_OWNED) && b->off - b->head >= SL_CAP_REC_HDR &&
+	    !memcmp(frame - SL_CAP_REC_HDR, h, SL_CAP_REC_HDR)) {
+		piece(t, frame - SL_CAP_REC_HDR, SL_CAP_REC_HDR + (size_t)b->frame_len);
+		return;
+	}
+	staged(t, SL_CAP_REC_HDR);
+	if (b->frame_len <= COPY_BELOW) {
+		memcpy(t->stage + t->staged, frame, b->frame_len);
+		staged(t, b->frame_len);
+	} else {
+		piece(t, frame, b->frame_len);
+	}
+}
+
+int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struct sl_block *b,
+		   const uint8_t *frame, enum sl_capfile_clock clock)
+{
+	bool nano = clock == SL_CLOCK_NS || (clock == SL_CLOCK_AUTO && b->flags & SL_B_NANO);
+
+	/* Header, a new interface, a small frame, and its own two headers. */
+	if (t->n == SL_CAPFILE_BATCH || t->staged + 256 + 64 + COPY_BELOW + 64 > sizeof(t->stage))
+		return 0;
+	if (!o->size && !t->n)
+		put_header(o, t);
+	if (o->ng) {
+		int r = put_ng(o, t, b, frame, nano);
+
+		if (r < 0)
+			return r;
+	} else {
+		put_pcap(o, t, b, frame);
+		nano = o->nano;
+	}
+	if (!nano && b->time_ns % 1000)
+		o->rounded++;
+	t->len[t->n] = b->frame_len;
+	t->end[t->n++] = t->total;
+	return 1;
+}
+
+/*
+ * The kernel could not read some piece: a mapped input was cut. Touching the pages
+ * lets the mapping be mended (map.h), after which they hold zeros.
+ */
+static void touch(const struct iovec *v, unsigned int n)
+{
+	for (; n; n--, v++) {
+		volatile const uint8_t *p = v->iov_base;
+
+		for (size_t at = 0; at < v->iov_len; at += 4096)
+			(void)p[at];
+		if (v->iov_len)
+			(void)p[v->iov_len - 1];
+	}
+}
+
+/* All of it, or the error; *done is what went out. */
+static int write_all(struct sl_capfile *o, struct iovec *v, unsigned int n, size_t *done)
+{
+	bool touched = false;
+	ssize_t r;
+
+	*done = 0;
+	while (n) {
+		int some = n < IOV_MAX ? (int)n : IOV_MAX;
+
+		if (o->regular) {
+			do
+				r = writev(o->fd, v, some);
+			while (r < 0 && errno == EINTR);
+			if (r < 0)
+				r = -errno;
+		} else {
+			r = sl_writev_quiet(o->fd, v, some);
+		}
+		if (r == -EAGAIN) {
+			struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+
+			poll(&p, 1, -1);
+			continue;
+		}
+		if (r == -EFAULT && !touched) {
+			touch(v, n);
+			touched = true;
+			continue;
+		}
+		if (r < 0)
+			return (int)r;
+		if (r == 0)
+			return -ENOSPC;
+		touched = false;
+		*done += (size_t)r;
+		while (n && (size_t)r >= v->iov_len) {
+			r -= (ssize_t)v->iov_len;
+			v++;
+			n--;
+		}
+		if (n) {
+			v->iov_base = (uint8_t *)v->iov_base + r;
+			v->iov_len -= (size_t)r;
+		}
+	}
+	return 0;
+}
+
+int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned int *n_good)
+{
+	size_t done = 0, good;
+	unsigned int n = 0;
+	int r;
+
+	r = write_all(o, t->iov, t->n_iov, &done);
+	while (n < t->n && t->end[n] <= done)
+		o->bytes += t->len[n++];
+	o->packets += n;
+	*n_good = n;
+	/* What a reader can read: whole records; if not even one, the headers; or nothing. */
+	good = r == 0 ? t->total : n ? t->end[n - 1] : done >= t->before ? t->before : 0;
+	o->size += good;
+	if (r < 0) {
+		off_t at = o->disk ? lseek(o->fd, 0, SEEK_CUR) : -1;
+
+		o->failed = true;
+		if (at >= 0 && ftruncate(o->fd, at - (off_t)(done - good)) == 0)
+			lseek(o->fd, at - (off_t)(done - good), SEEK_SET);
+	}
+	t->n = t->n_iov = 0;
+	t->staged = t->total = t->before = 0;
+	return r;
+}
+
+static void close_up(struct sl_capfile *o)
+{
+	if (o->begun && o->regular)
+		unclaim(o);
+	sl_capfile_pause(o);
+	free(o->path);
+	free(o->ifaces);
+	o->path = NULL;
+	o->ifaces = NULL;
+	o->begun = false;
+}
+
+int sl_capfile_done(struct sl_capfile *o)
+{
+	uint8_t head[320];
+	size_t n = SL_CAP_FILE_HDR, done;
+	int r = 0;
+
+	if (!o->path)
+		return 0;
+	if (!o->begun && o->fd >= 0) {
+		/* Nothing came: a file that says so. */
+		r = sl_capfile_begin(o, 1, false);
+		if (r == 0) {
+			struct iovec v = { head, 0 };
+
+			if (o->ng) {
+				n = sl_cap_put_section(head, sizeof(head), APPLICATION, NULL);
+				n += sl_cap_put_iface(head + n, sizeof(head) - n, 1, SNAPLEN, false, NULL, 0);
+			} else {
+				sl_cap_put_file(head, 1, SNAPLEN, false, 0);
+			}
+			v.iov_len = n;
+			r = write_all(o, &v, 1, &done);
+			if (r == 0)
+				o->size = n;
+		}
+	}
+	if (o->fd >= 0 && close(o->fd) < 0 && r == 0)
+		r = -errno;
+	o->fd = -1;
+	close_up(o);
+	return r;
+}
+
+void sl_capfile_undo(struct sl_capfile *o)
+{
+	if (!o->path)
+		return;
+	if (o->made && !o->begun)
+		unlink(o->path);
+	close_up(o);
+}

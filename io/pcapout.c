@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pcapout -- save packets to a capture file
+ *
+ *	(pcapout clean.pcap)
+ *	(pcapout "web-{class}.pcapng")
+ *	(pcapout -)
+ *
+ * in   packets, or byte streams: then the packets that their bytes came in
+ * read packets, bytes, files, rounded
+ *
+ * The original frames are written, whatever part of them is in view. "-" is
+ * standard output, so that `| wireshark -k -i -` works; what is written is on its way
+ * after every batch.
+ *
+ * format=auto is pcapng for names that end so, else pcap. precision=auto keeps
+ * nanoseconds where the first packet's source has them; where the file has no
+ * room for a packet's nanoseconds, `rounded` counts it. A pcap file holds one link type:
+ * packets of another go to a second file, whose name has the link type in it
+ * (clean-rawip.pcap); pcapng holds any.
+ *
+ * {class} and {flow} in the name make one file for each class (port, protocol, pattern
+ * group...) or flow (named tcp-ADDRESS.PORT-ADDRESS.PORT, the higher port first;
+ * connections that use the same addresses and ports share a file). Any
+ * number of files may result; only some of them are open at a time.
+ *
+ * When the disk is full, or a write fails in another way, the file ends with the
+ * last whole packet, and an error says how many it holds. Packets that found no
+ * place count as lost.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "capfile.h"
+#include "core/human.h"
+#include "net/decode.h"
+#include "streamline/filter.h"
+
+#define NAME_MAX_BYTES	4096
+#define SAID_FILES	8	/* named one by one at the end */
+
+struct out {
+	struct sl_capfile file;		/* first */
+	struct out *hash_next;
+	struct out *next;		/* of all, in order of their making */
+	uint32_t first, last;		/* of the batch's chain; valid while queued */
+	bool queued;
+};
+
+struct pcapout {
+	const char *file;
+	int format, precision;
+	struct sl_count packets, bytes, files, rounded;
+
+	bool by_class, by_flow, finished, said_link;
+	unsigned int max_open, n_open;
+	struct sl_capfile *newest, *oldest;	/* of the open ones */
+	struct out *all, **all_end;
+	struct out **hash;
+	uint32_t hash_size, n_all;
+	struct out *memo;			/* for memo_class and memo_link */
+	uint32_t memo_class;
+	uint16_t memo_link;
+	struct sl_capfile_batch *batch;
+};
+
+enum { FORMAT_AUTO, FORMAT_PCAP, FORMAT_PCAPNG };
+
+static const char *const formats[] = { "auto", "pcap", "pcapng", NULL };
+static const char *const precisions[] = { "auto", "us", "ns", NULL };
+
+static int pcapout_supply(char *out, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	return strftime(out, size, "pcapout-%Y%m%d-%H%M.pcap", &tm) ? 0 : -ENOENT;
+}
+
+static const struct sl_param pcapout_params[] = {
+	SL_OUT_FILE(struct pcapout, file, .pos = 1, .supply = pcapout_supply,
+		    .help = "capture file to write, may contain {class} and {flow}; \"-\": standard output"),
+	SL_CHOICE(struct pcapout, format, .choices = formats, .def = FORMAT_AUTO,
+		  .help = "auto: pcapng where the name ends so, else pcap"),
+	SL_CHOICE(struct pcapout, precision, .choices = precisions, .def = SL_CLOCK_AUTO,
+		  .help = "unit of the times; auto: as the source has them"),
+	{ }
+};
+
+static const struct sl_value pcapout_values[] = {
+	SL_COUNT(struct pcapout, packets, .help = "packets written"),
+	SL_COUNT(struct pcapout, bytes, .help = "bytes of packets written"),
+	SL_COUNT(struct pcapout, files, .help = "files written"),
+	SL_COUNT(struct pcapout, rounded, .help = "times whose nanoseconds did not fit"),
+	{ }
+};
+
+static bool ends_in(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
+}
+
+static int pcapout_prepare(struct sl_prepare *p, const void *state, void **shared)
+{
+	const struct pcapout *s = state;
+	const char *at;
+
+	(void)shared;
+	if (!s->file)
+		return 0;
+	if (ends_in(s->file, ".gz") || ends_in(s->file, ".zst") || ends_in(s->file, ".bz2") ||
+	    ends_in(s->file, ".xz")) {
+		sl_prepare_error(p, "file", "E206", "pcapout does not compress");
+		sl_prepare_note(p, "write to standard output, (pcapout -), and pipe it through a compressor");
+		return -EINVAL;
+	}
+	for (at = s->file; (at = strchr(at, '{')); at++) {
+		size_t n = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
+
+		if (at[1 + n] != '}' || (n == 5 && !strncmp(at, "{class}", 7)) ||
+		    (n == 4 && !strncmp(at, "{flow}", 6)))
+			continue;
+		return sl_prepare_error(p, "file", "E124", "a file name can have {class} and {flow}, not %.*s",
+					(int)n + 2, at);
+	}
+	return 0;
+}
+
+/* ---- names ------------------------------------------------------------- */
+
+static const char *link_name(uint16_t link, char *buf, size_t size)
+{
+	static const struct { uint16_t link; const char *name; } names[] = {
+		{ 0, "null" }, { 1, "ether" }, { 9, "ppp" }, { 101, "rawip" }, { 104, "chdlc" },
+		{ 105, "wlan" }, { 108, "loop" }, { 113, "sll" }, { 127, "radiotap" }, { 192, "ppi" },
+		{ 228, "ip4" }, { 229, "ip6" }, { 276, "sll2" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].link == link)
+			return names[i].name;
+	snprintf(buf, size, "link%u", link);
+	return buf;
+}
+
+/* "tcp-10.0.0.5.40001-10.0.0.80.80": the same for both directions. */
+static void flow_name(struct sl_block *b, const uint8_t *frame, char *buf, size_t size)
+{
+	static const struct { uint8_t proto; const char *name; } names[] = {
+		{ 1, "icmp" }, { 6, "tcp" }, { 17, "udp" }, { 58, "icmp6" }, { 132, "sctp" },
+	};
+	char a[46], z[46], proto[16];
+	struct sl_tuple t;
+	bool turn;
+
+	if (!sl_tuple_of(b, frame, &t)) {
+		snprintf(buf, size, "other");
+		return;
+	}
+	snprintf(proto, sizeof(proto), "ip%u", t.proto);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].proto == t.proto)
+			snprintf(proto, sizeof(proto), "%s", names[i].name);
+	turn = t.sport != t.dport ? t.sport < t.dport : memcmp(t.src, t.dst, sizeof(t.src)) < 0;
+	sl_addr_text(t.v6, turn ? t.dst : t.src, a);
+	sl_addr_text(t.v6, turn ? t.src : t.dst, z);
+	if (sl_proto_has_ports(t.proto))
+		snprintf(buf, size, "%s-%s.%u-%s.%u", proto, a, turn ? t.dport : t.sport, z,
+			 turn ? t.sport : t.dport);
+	else
+		snprintf(buf, size, "%s-%s-%s", proto, a, z);
+}
+
+/* Whatever a class is called, it stays within its directory. */
+static void harmless(char *s)
+{
+	if (!*s || *s == '.')
+		memmove(s + 1, s, strlen(s) + 1), *s = '_';
+	for (; *s; s++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:+@", *s))
+			*s = '_';
+}
+
+/* The name for this block: words in braces filled in. */
+static void fill_name(struct sl_filter *f, struct sl_block *b, char *out, size_t size)
+{
+	const struct pcapout *s = sl_state(f);
+	const char *at = s->file;
+	size_t n = 0;
+
+	while (*at && n + 1 < size) {
+		char word[256];
+
+		if (!strncmp(at, "{class}", 7)) {
+			sl_class_text(f, b, word, sizeof(word) - 2);
+			at += 7;
+		} else if (!strncmp(at, "{flow}", 6)) {
+			flow_name(b, sl_frame(f, b), word, sizeof(word) - 2);
+			at += 6;
+		} else {
+			out[n++] = *at++;
+			continue;
+		}
+		harmless(word);
+		n += (size_t)snprintf(out + n, size - n, "%s", word);
+		if (n >= size)
+			n = size - 1;
+	}
+	out[n] = '\0';
+}
+
+/* "a/clean.pcap" -> "a/clean-rawip.pcap" */
+static void link_into_name(char *name, size_t size, uint16_t link)
+{
+	char buf[16], end[NAME_MAX_BYTES], *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
+	size_t n = dot && dot > name && (!slash || dot > slash + 1) ? (size_t)(dot - name) : strlen(name);
+
+	snprintf(end, sizeof(end), "%s", name + n);
+	snprintf(name + n, size - n, "-%s%s", link_name(link, buf, sizeof(buf)), end);
+}
+
+/* ---- files ------------------------------------------------------------- */
+
+static uint64_t hash_of(const char *name)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	while (*name)
+		h = (h ^ (uint8_t)*name++) * UINT64_C(0x100000001b3);
+	return h ^ h >> 29;
+}
+
+static int grow(struct pcapout *s)
+{
+	uint32_t size = s->hash_size ? s->hash_size * 4 : 64;
+	struct out **hash = calloc(size, sizeof(*hash));
+
+	if (!hash)
+		return -ENOMEM;
+	for (struct out *o = s->all; o; o = o->next) {
+		struct out **at = &hash[hash_of(o->file.path) & (size - 1)];
+
+		o->hash_next = *at;
+		*at = o;
+	}
+	free(s->hash);
+	s->hash = hash;
+	s->hash_size = size;
+	return 0;
+}
+
+/* The open files, the one that was used last in front. */
+static void unlist(struct pcapout *s, struct sl_capfile *c)
+{
+	*(c->newer ? &c->newer->older : &s->newest) = c->older;
+	*(c->older ? &c->older->newer : &s->oldest) = c->newer;
+	c->newer = c->older = NULL;
+	s->n_open--;
+}
+
+static void list(struct pcapout *s, struct sl_capfile *c)
+{
+	c->older = s->newest;
+	c->newer = NULL;
+	*(s->newest ? &s->newest->newer : &s->oldest) = c;
+	s->newest = c;
+	s->n_open++;
+}
+
+/* Room for one more open file. Files that have nothing written yet keep theirs too. */
+static void make_room(struct pcapout *s)
+{
+	if (s->n_open >= s->max_open && s->oldest) {
+		struct sl_capfile *c = s->oldest;
+
+		unlist(s, c);
+		sl_capfile_pause(c);
+	}
+}
+
+static int use(struct pcapout *s, struct out *o)
+{
+	struct sl_capfile *c = &o->file;
+	int r = 0;
+
+	if (c->fd >= 0) {
+		if (s->newest != c) {
+			unlist(s, c);
+			list(s, c);
+		}
+		return 0;
+	}
+	make_room(s);
+	r = sl_capfile_resume(c);
+	if (r == 0)
+		list(s, c);
+	return r;
+}
+
+static int out_new(struct sl_filter *f, const char *name, struct out **res)
+{
+	struct pcapout *s = sl_state(f);
+	bool ng = s->format == FORMAT_PCAPNG || (s->format == FORMAT_AUTO && ends_in(s->file, ".pcapng"));
+	struct out *o = calloc(1, sizeof(*o)), **at;
+	int r;
+
+	if (!o || (s->n_all >= s->hash_size && grow(s) < 0)) {
+		free(o);
+		return sl_fail(f, "E302", "out of memory for %s", name);
+	}
+	make_room(s);
+	r = sl_capfile_open(&o->file, name, ng);
+	if (r < 0) {
+		free(o);
+		return sl_fail(f, "E206", "cannot write %s: %s", name, strerror(-r));
+	}
+	list(s, &o->file);
+	at = &s->hash[hash_of(name) & (s->hash_size - 1)];
+	o->hash_next = *at;
+	*at = o;
+	*s->all_end = o;
+	s->all_end = &o->next;
+	s->n_all++;
+	sl_count(&s->files);
+	*res = o;
+	return 0;
+}
+
+static int out_named(struct sl_filter *f, const char *name, struct out **res)
+{
+	struct pcapout *s = sl_state(f);
+	struct out *o = s->hash_size ? s->hash[hash_of(name) & (s->hash_size - 1)] : NULL;
+
+	while (o && strcmp(o->file.path, name))
+		o = o->hash_next;
+	*res = o;
+	return o ? 0 : out_new(f, name, res);
+}
+
+/* The file that a block belongs to, begun. 1: there is none for it (said once). */
+static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
+{
+	struct pcapout *s = sl_state(f);
+	bool nano = s->precision == SL_CLOCK_NS ||
+		    (s->precision == SL_CLOCK_AUTO && b->flags & SL_B_NANO);
+	char name[NAME_MAX_BYTES];
+	struct out *o = s->memo;
+	int r;
+
+	if (o && !s->by_flow && (!s->by_class || b->class == s->memo_class) && b->link == s->memo_link) {
+		*res = o;
+		return 0;
+	}
+	fill_name(f, b, name, sizeof(name));
+	r = out_named(f, name, &o);
+	if (r < 0)
+		return r;
+	if (!o->file.ng && o->file.begun && o->file.link != b->link) {
+		char buf[16];
+
+		if (!strcmp(name, "-")) {
+			if (!s->said_link)
+				sl_trouble(f, "E206", true, "standard output is a pcap file of one link type, and "
+					   "there are packets of another (%s): write format=pcapng",
+					   link_name(b->link, buf, sizeof(buf)));
+			s->said_link = true;
+			return 1;
+		}
+		link_into_name(name, sizeof(name), b->link);
+		r = out_named(f, name, &o);
+		if (r < 0)
+			return r;
+	}
+	if (!o->file.begun) {
+		r = use(s, o);
+		if (r == 0)
+			r = sl_capfile_begin(&o->file, b->link, nano);
+		if (r == -ETXTBSY)
+			return sl_fail(f, "E206", "cannot write %s: it is being read by this very pipeline", name);
+		if (r == -EEXIST)
+			return sl_fail(f, "E206", "cannot write %s: another pcapout writes it already", name);
+		if (r < 0)
+			return sl_fail(f, "E206", "cannot write %s: %s", name, strerror(-r));
+	}
+	s->memo = o;
+	s->memo_class = b->class;
+	s->memo_link = b->link;
+	*res = o;
+	return 0;
+}
+
+/* ---- working ----------------------------------------------------------- */
+
+static const char *loss_of(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG ? "disk full" :
+	       error == -EPIPE ? "reader gone" : "write failed";
+}
+
+/* Words for a failed write: what the file holds now. */
+static int report(struct sl_filter *f, struct sl_capfile *c, int error)
+{
+	struct pcapout *s = sl_state(f);
+	const char *name = strcmp(c->path, "-") ? c->path : "standard output";
+	char human[SL_HUMAN];
+
+	if (error == -EPIPE) {
+		/* Whoever was to read it has seen enough. */
+		s->finished = true;
+		sl_finished(f);
+		return 0;
+	}
+	sl_human_bytes(c->size, human);
+	if (!strcmp(loss_of(error), "disk full"))
+		return sl_fail(f, "E207", "no room for more in %s (%s): it holds the first %llu packets, %s",
+			       name, strerror(-error), (unsigned long long)c->packets, human);
+	return sl_fail(f, "E206", "writing %s failed: %s; it holds the first %llu packets, %s", name,
+		       strerror(-error), (unsigned long long)c->packets, human);
+}
+
+/* Write what is collected for a file; v[0 .. n) are its blocks. */
+static int flush(struct sl_filter *f, struct out *o, struct sl_block **v, unsigned int n)
+{
+	struct pcapout *s = sl_state(f);
+	struct sl_capfile *c = &o->file;
+	uint64_t bytes = c->bytes;
+	unsigned int good = 0;
+	int r;
+
+	r = use(s, o);
+	if (r == 0)
+		r = sl_capfile_flush(c, s->batch, &good);
+	else
+		c->failed = true;
+	sl_count_add(&s->packets, good);
+	sl_count_add(&s->bytes, c->bytes - bytes);
+	for (unsigned int i = 0; i < n; i++) {
+		if (i < good)
+			sl_done(f, v[i]);
+		else
+			sl_lose(f, v[i], loss_of(r));
+	}
+	return r < 0 ? report(f, c, r) : 0;
+}
+
+/* The chain of one file within a batch, in order. */
+static int write_chain(struct sl_filter *f, struct out *o, struct sl_block **b, const uint32_t *next)
+{
+	struct pcapout *s = sl_state(f);
+	struct sl_block *v[SL_CAPFILE_BATCH];
+	uint64_t rounded = o->file.rounded;
+	unsigned int n = 0;
+	int r = 0, e;
+
+	o->queued = false;
+	for (uint32_t i = o->first; i != UINT32_MAX; i = next[i]) {
+		if (o->file.failed) {
+			sl_lose(f, b[i], s->finished ? "reader gone" : "write failed");
+			continue;
+		}
+		e = sl_capfile_put(&o->file, s->batch, b[i], sl_frame(f, b[i]), s->precision);
+		if (e == 0) {
+			r = flush(f, o, v, n);
+			n = 0;
+			if (!o->file.failed)
+				e = sl_capfile_put(&o->file, s->batch, b[i], sl_frame(f, b[i]), s->precision);
+		}
+		if (e == 1)
+			v[n++] = b[i];
+		else
+			sl_lose(f, b[i], o->file.failed ? "write failed" : "out of memory");
+	}
+	if (n) {
+		e = flush(f, o, v, n);
+		r = e < 0 ? e : r;
+	}
+	sl_count_add(&s->rounded, o->file.rounded - rounded);
+	return r;
+}
+
+static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
+{
+	struct pcapout *s = sl_state(f);
+	struct sl_block *b[SL_BATCH_MAX + 1];
+	uint32_t next[SL_BATCH_MAX];
+	struct out *queue[SL_BATCH_MAX], *o = NULL;
+	unsigned int n = 0, n_queue = 0;
+	int r = 0, e;
+
+	/* Sort the batch by file: chains through next[]. */
+	while ((b[n] = sl_batch_take(f, in))) {
+		const struct sl_block *ahead = sl_batch_ahead(in, 8);
+
+		if (ahead && ahead->off - ahead->head >= 64)
+			__builtin_prefetch(sl_frame(f, ahead) - 16);
+		if (s->finished || r < 0) {
+			sl_lose(f, b[n], s->finished ? "reader gone" : "write failed");
+			continue;
+		}
+		e = out_of(f, b[n], &o);
+		if (e) {
+			sl_lose(f, b[n], e > 0 ? "other link type" : "write failed");
+			r = e < 0 ? e : r;
+			continue;
+		}
+		next[n] = UINT32_MAX;
+		if (o->queued) {
+			next[o->last] = n;
+		} else {
+			o->queued = true;
+			o->first = n;
+			queue[n_queue++] = o;
+		}
+		o->last = n++;
+	}
+	for (unsigned int i = 0; i < n_queue; i++) {
+		e = write_chain(f, queue[i], b, next);
+		r = e < 0 ? e : r;
+	}
+	return r;
+}
+
+static int pcapout_open(struct sl_filter *f)
+{
+	struct pcapout *s = sl_state(f);
+	struct rlimit lim = { .rlim_cur = 1024 };
+	struct out *o;
+
+	s->all_end = &s->all;
+	s->batch = malloc(sizeof(*s->batch));
+	if (!s->batch || grow(s) < 0)
+		return sl_fail(f, "E302", "out of memory");
+	s->batch->n = s->batch->n_iov = 0;
+	s->batch->staged = s->batch->total = s->batch->before = 0;
+	s->by_class = strstr(s->file, "{class}");
+	s->by_flow = strstr(s->file, "{flow}");
+	getrlimit(RLIMIT_NOFILE, &lim);
+	s->max_open = lim.rlim_cur / 4 < 256 ? (unsigned int)lim.rlim_cur / 4 + 1 : 256;
+	return s->by_class || s->by_flow ? 0 : out_new(f, s->file, &o);
+}
+
+/* Every file gets its end; once. */
+static int finish(struct sl_filter *f)
+{
+	struct pcapout *s = sl_state(f);
+	uint64_t packets = 0, size = 0, said = 0;
+	char human[SL_HUMAN];
+	struct out *o;
+	int r, res = 0;
+
+	for (o = s->all; o; o = o->next) {
+		char *name = o->file.path ? strdup(o->file.path) : NULL;
+
+		if (!o->file.path)
+			continue;
+		r = sl_capfile_done(&o->file);
+		if (r < 0 && !o->file.failed)
+			res = sl_fail(f, r == -ENOSPC || r == -EDQUOT ? "E207" : "E206",
+				      "writing the end of %s failed: %s", name ? name : s->file,
+				      r == -ETXTBSY ? "it is being read by this very pipeline" :
+				      r == -EEXIST ? "another pcapout writes it already" : strerror(-r));
+		if (name && strcmp(name, "-") && said++ < SAID_FILES && (r == 0 || o->file.failed))
+			sl_saved(f, "%s: %llu packet%s, %s", name, (unsigned long long)o->file.packets,
+				 o->file.packets == 1 ? "" : "s", sl_human_bytes(o->file.size, human));
+		if (said > SAID_FILES) {
+			packets += o->file.packets;
+			size += o->file.size;
+		}
+		free(name);
+	}
+	if (said > SAID_FILES)
+		sl_saved(f, "and %llu more files: %llu packets, %s", (unsigned long long)(said - SAID_FILES),
+			 (unsigned long long)packets, sl_human_bytes(size, human));
+	s->newest = s->oldest = NULL;
+	s->n_open = 0;
+	s->memo = NULL;
+	return res;
+}
+
+static int pcapout_flush(struct sl_filter *f)
+{
+	return finish(f);
+}
+
+static void pcapout_close(struct sl_filter *f)
+{
+	struct pcapout *s = sl_state(f);
+	struct out *o;
+
+	if (sl_aborted(f))
+		for (o = s->all; o; o = o->next)
+			sl_capfile_undo(&o->file);
+	else if (s->all)
+		finish(f);
+	while ((o = s->all)) {
+		s->all = o->next;
+		free(o);
+	}
+	free(s->hash);
+	free(s->batch);
+}
+
+static const char *const pcapout_examples[] = {
+	"(pcapin web.pcap) > (tcp) -80-> (pcapout clean.pcap)",
+	"(pcapin web.pcap) > (tcp) > (pcapout \"port-{class}.pcap\")",
+	"(pcapin web.pcap) > (udp) > (pcapout - format=pcapng)",
+	NULL
+};
+
+const struct sl_filter_type sl_pcapout_type = {
+	.name	  = "pcapout",
+	.brief	  = "save packets to a capture file",
+	.group	  = "save",
+	.state	  = sizeof(struct pcapout),
+	.params	  = pcapout_params,
+	.values	  = pcapout_values,
+	.in	  = SL_PACKET | SL_BYTES,
+	.prepare  = pcapout_prepare,
+	.open	  = pcapout_open,
+	.work	  = pcapout_work,
+	.flush	  = pcapout_flush,
+	.close	  = pcapout_close,
+	.examples = pcapout_examples,
+	.see_also = "pcapin, fileout",
+};
