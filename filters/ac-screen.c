@@ -7,6 +7,11 @@
  * which is a cache line. Kept blocks hang on it in chunks of pointers. Flows and
  * chunks that are not needed any more are used again; nothing is allocated for
  * a block while the number of flows stands.
+ *
+ * Packets may straggle in after the one that closed a flow (the last ACK, something
+ * retransmitted). They must go where the flow went, so a closed flow is remembered
+ * for a minute of the packets' time: longer than untcp calls it the same flow.
+ * Closed flows stand in a queue in the order in which they were closed.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -19,6 +24,8 @@ enum screen_state { OPEN, RELEASED, MATCHED, LATE };
 #define CHUNK_BLOCKS	14
 #define SLAB_FLOWS	1024
 #define BLOCK_COST	64	/* what a kept block costs beside its bytes */
+#define LINGER_NS	60000000000ull
+#define LINGER_MAX	(1u << 20)
 
 struct screen_chunk {
 	struct screen_chunk *next;
@@ -28,14 +35,19 @@ struct screen_chunk {
 
 struct screen_flow {
 	uint32_t key;
-	uint8_t state;
-	uint32_t class_no;
-	uint32_t next_free;
+	uint32_t state : 2, done : 1, class_no : 29;
+	uint32_t next;			/* index + 1: of the next free, or the next closed one */
+	uint32_t n_kept;
 	struct sl_ac_state st[2];	/* by direction */
-	uint64_t seq;			/* of its latest block */
-	uint64_t kept_bytes, kept_cost;
+	union {
+		uint64_t seq;		/* of its latest block */
+		uint64_t closed_ns;	/* done: time of the block that closed it */
+	};
+	uint64_t kept_bytes;
 	struct screen_chunk *first, *last;
 };
+
+_Static_assert(sizeof(struct screen_flow) == 64, "a flow is one cache line");
 
 const char *const screen_syntax[] = { "native", "snort", "raw", NULL };
 
@@ -205,6 +217,15 @@ static struct screen_flow *flow_at(const struct screen *s, uint32_t at)
 	return &s->slab[at / SLAB_FLOWS][at % SLAB_FLOWS];
 }
 
+static uint32_t index_of(const struct screen *s, const struct screen_flow *fl)
+{
+	uint32_t i;
+
+	for (i = slot_of(s, fl->key); s->table[i].key != fl->key || !s->table[i].at; i = (i + 1) & s->table_mask)
+		;
+	return s->table[i].at - 1;
+}
+
 static int table_grow(struct screen *s)
 {
 	uint32_t size = s->table ? (s->table_mask + 1) * 2 : 4096, mask = size - 1, old = s->table_mask;
@@ -235,11 +256,11 @@ static int slab_grow(struct screen *s)
 	if (!slab)
 		return -ENOMEM;
 	s->slab = slab;
-	slab[s->n_slabs] = calloc(SLAB_FLOWS, sizeof(**slab));
+	slab[s->n_slabs] = aligned_alloc(64, SLAB_FLOWS * sizeof(**slab));
 	if (!slab[s->n_slabs])
 		return -ENOMEM;
 	for (uint32_t i = SLAB_FLOWS; i-- > 0;) {
-		slab[s->n_slabs][i].next_free = s->free_flow;
+		slab[s->n_slabs][i].next = s->free_flow;
 		s->free_flow = base + i + 1;
 	}
 	s->n_slabs++;
@@ -266,7 +287,7 @@ static struct screen_flow *flow_get(struct screen *s, uint32_t key)
 		return NULL;
 	at = s->free_flow;
 	fl = flow_at(s, at - 1);
-	s->free_flow = fl->next_free;
+	s->free_flow = fl->next;
 	memset(fl, 0, sizeof(*fl));
 	fl->key = key;
 	s->table[i].key = key;
@@ -293,7 +314,7 @@ static void flow_put(struct screen *s, struct screen_flow *fl)
 		}
 	}
 	s->table[i].at = 0;
-	fl->next_free = s->free_flow;
+	fl->next = s->free_flow;
 	s->free_flow = at;
 	s->n_flows--;
 }
@@ -323,7 +344,7 @@ static bool flow_keep(struct sl_filter *f, struct screen *s, struct screen_flow 
 	c->b[c->n++] = b;
 	sl_keep(f, b);
 	fl->kept_bytes += b->len;
-	fl->kept_cost += b->len + BLOCK_COST;
+	fl->n_kept++;
 	s->held += b->len + BLOCK_COST;
 	if (s->held > s->held_peak.n)
 		s->held_peak.n = s->held;
@@ -346,8 +367,8 @@ static void flow_give(struct sl_filter *f, struct screen *s, struct screen_flow 
 {
 	struct screen_chunk *c, *next;
 
-	s->held -= fl->kept_cost;
-	fl->kept_cost = fl->kept_bytes = 0;
+	s->held -= fl->kept_bytes + (uint64_t)fl->n_kept * BLOCK_COST;
+	fl->kept_bytes = fl->n_kept = 0;
 	for (c = fl->first; c; c = next) {
 		for (uint32_t i = 0; i < c->n; i++)
 			leave(f, s, fl, c->b[i]);
@@ -367,15 +388,17 @@ static int by_seq(const void *x, const void *y)
 	return a->key < b->key ? -1 : a->key > b->key;
 }
 
-/* All flows, the one that waited longest first. NULL when memory is out. */
+/* Flows that are not closed, the one that waited longest first. NULL when memory is out. */
 static struct screen_flow **flows_by_age(const struct screen *s, uint32_t *n)
 {
 	struct screen_flow **all = malloc((s->n_flows + 1) * sizeof(*all));
 
 	*n = 0;
 	for (uint32_t i = 0; all && i <= s->table_mask; i++) {
-		if (s->table[i].at)
-			all[(*n)++] = flow_at(s, s->table[i].at - 1);
+		struct screen_flow *fl = s->table[i].at ? flow_at(s, s->table[i].at - 1) : NULL;
+
+		if (fl && !fl->done)
+			all[(*n)++] = fl;
 	}
 	if (all)
 		qsort(all, *n, sizeof(*all), by_seq);
@@ -404,15 +427,46 @@ static void evict(struct sl_filter *f, struct screen *s)
 	free(all);
 }
 
+/* No pattern will be found in it any more: what is kept leaves. */
 static void flow_end(struct sl_filter *f, struct screen *s, struct screen_flow *fl)
 {
 	if (fl->state < MATCHED) {
+		fl->state = RELEASED;
 		sl_count(&s->clean);
 		if (s->miss_port == 0 && !s->classify)
 			sl_count(&s->matched);	/* grep -v: what passes is what was asked for */
 	}
 	flow_give(f, s, fl);
-	flow_put(s, fl);
+}
+
+/* Forget the flows that were closed long ago. */
+static void flows_forget(struct screen *s, uint64_t now_ns)
+{
+	while (s->closed_first) {
+		struct screen_flow *fl = flow_at(s, s->closed_first - 1);
+
+		if (s->n_closed <= LINGER_MAX && now_ns <= fl->closed_ns + LINGER_NS)
+			return;
+		s->closed_first = fl->next;
+		s->n_closed--;
+		flow_put(s, fl);
+	}
+}
+
+static void flow_close(struct screen *s, struct screen_flow *fl, uint64_t now_ns)
+{
+	uint32_t at = index_of(s, fl) + 1;
+
+	fl->done = 1;
+	fl->closed_ns = now_ns;
+	fl->next = 0;
+	if (s->closed_first)
+		flow_at(s, s->closed_last - 1)->next = at;
+	else
+		s->closed_first = at;
+	s->closed_last = at;
+	s->n_closed++;
+	flows_forget(s, now_ns);
 }
 
 static void flow_matched(struct sl_filter *f, struct screen *s, struct screen_flow *fl, uint32_t pattern)
@@ -433,10 +487,15 @@ static void judge_stream(struct sl_filter *f, struct screen *s, struct sl_block 
 	const struct screen_rules *r = f->shared;
 	struct screen_flow *fl = flow_get(s, b->stream >> 1);
 	bool close = b->flags & SL_B_CLOSE;
+	uint64_t now_ns = b->time_ns;
 	uint32_t pattern;
 
 	if (!fl) {
 		sl_lose(f, b, "no memory");
+		return;
+	}
+	if (fl->done) {
+		leave(f, s, fl, b);
 		return;
 	}
 	fl->seq = sl_seq(f);
@@ -450,21 +509,19 @@ static void judge_stream(struct sl_filter *f, struct screen *s, struct sl_block 
 			flow_matched(f, s, fl, pattern);
 	}
 	if (fl->state == OPEN && !close) {
-		if (fl->kept_bytes + b->len <= s->hold && s->hold) {
-			if (flow_keep(f, s, fl, b)) {
-				if (s->held > s->memory)
-					evict(f, s);
-				return;
-			}
+		if (s->hold && fl->kept_bytes + b->len <= s->hold && flow_keep(f, s, fl, b)) {
+			if (s->held > s->memory)
+				evict(f, s);
+			return;
 		}
 		fl->state = RELEASED;
 		flow_give(f, s, fl);
 	}
-	if (close && fl->first)
-		flow_give(f, s, fl);
-	leave(f, s, fl, b);
 	if (close)
 		flow_end(f, s, fl);
+	leave(f, s, fl, b);
+	if (close)
+		flow_close(s, fl, now_ns);
 }
 
 static void judge_packet(struct sl_filter *f, struct screen *s, struct sl_block *b)
@@ -533,6 +590,7 @@ int screen_flush(struct sl_filter *f)
 	for (uint32_t i = 0; i < n; i++) {
 		sl_order(f, all[i]->seq);
 		flow_end(f, s, all[i]);
+		flow_put(s, all[i]);
 	}
 	free(all);
 	return 0;

@@ -9,13 +9,15 @@
  * until then its blocks are kept. One flow, both directions, is one judgement:
  *
  *	state		pattern found	end (close, flush)	too much kept
- *	OPEN		MATCHED (1)	gone, clean (2)		RELEASED (2)
- *	RELEASED	LATE (3)	gone, clean		-
- *	MATCHED, LATE	-		gone			-
+ *	OPEN		MATCHED (1)	clean (2)		RELEASED (2)
+ *	RELEASED	LATE (3)	clean			-
+ *	MATCHED, LATE	-		-			-
  *
  *	(1) what is kept, and all that follows, leaves with the matches
  *	(2) what is kept leaves with the others
  *	(3) what follows leaves with the matches; what has left is too late
+ *
+ * After its end a flow does not change; packets that straggle in go where it went.
  *
  * Never: a move back to OPEN; a block that is kept in another state than OPEN;
  * blocks of one flow in another order than that in which they came.
@@ -53,6 +55,7 @@ struct screen {
 	uint32_t table_mask, n_flows;
 	struct screen_flow **slab;
 	uint32_t n_slabs, free_flow;	/* index + 1 of the first free one */
+	uint32_t closed_first, closed_last, n_closed;	/* a queue, likewise by index + 1 */
 	struct screen_chunk *free_chunk;
 	uint64_t held;			/* bytes kept, and something for each block */
 	/* values */
