@@ -24,9 +24,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define FULL_BYTES	(32u << 20)
-#define HEAD_BYTES	(8u << 20)
+#ifndef FULL_BYTES
+#define FULL_BYTES	(4u << 20)
+#define HEAD_BYTES	(1u << 20)
+#endif
+
+#define HUGE_PAGE	(2u << 20)
 
 struct builder {
 	struct ac_dfa *d;
@@ -290,36 +295,84 @@ static int plan_rows(struct builder *b, uint32_t n_full)
 	return 0;
 }
 
+static uint64_t place_row(struct builder *b, uint32_t s, uint64_t at)
+{
+	size_t n = b->diff0[s + 1] - b->diff0[s];
+
+	b->row[s] = (uint32_t)(at & AC_OFFSET) | (b->out[s] ? AC_MATCH : 0) |
+		    (is_full(b, s) ? 0 : AC_SPARSE);
+	return at + AC_HEADER + (is_full(b, s) ? b->d->n_cls : 2 + (n + 3) / 4 + n);
+}
+
+/*
+ * Zeroed. A large table is walked at random, so ask for large pages, whose
+ * addresses the processor can all keep in mind.
+ */
+static void *alloc_table(size_t bytes)
+{
+	void *p;
+
+	if (bytes < HUGE_PAGE)
+		return calloc(1, bytes);
+	if (posix_memalign(&p, HUGE_PAGE, (bytes + HUGE_PAGE - 1) & -(size_t)HUGE_PAGE))
+		return NULL;
+	(void)madvise(p, bytes, MADV_HUGEPAGE);
+	memset(p, 0, bytes);
+	return p;
+}
+
+/*
+ * Full rows first, in order of depth; then the short ones pattern by pattern,
+ * so that what a stream walks along lies side by side.
+ */
 static int place_rows(struct builder *b)
 {
-	uint64_t at = AC_HEADER;
-	uint32_t s;
-	size_t n;
+	uint64_t at = 0;
+	uint32_t s, top = 0, *stack;
 
-	for (s = 0; s < b->states; s++) {
-		n = b->diff0[s + 1] - b->diff0[s];
-		b->row[s] = (uint32_t)(at - AC_HEADER) | (b->out[s] ? AC_MATCH : 0) |
-			    (is_full(b, s) ? 0 : AC_SPARSE);
-		at += AC_HEADER + (is_full(b, s) ? b->d->n_cls : 2 + (n + 3) / 4 + n);
-		if (at > AC_OFFSET)
-			return -E2BIG;
+	for (s = 0; s < b->states; s++)
+		if (is_full(b, s))
+			at = place_row(b, s, at);
+	/* Depth first; a state's children follow each other on the stack. */
+	stack = malloc(b->states * sizeof(*stack));
+	if (!stack)
+		return -ENOMEM;
+	stack[top++] = 0;
+	while (top) {
+		uint32_t t;
+
+		s = stack[--top];
+		if (!is_full(b, s))
+			at = place_row(b, s, at);
+		for (t = b->child0[s + 1]; t-- > b->child0[s]; )
+			stack[top++] = t;
 	}
-	/* The last header was counted, but no row follows it. */
-	b->d->words = at - AC_HEADER;
-	b->d->mem = calloc(b->d->words, sizeof(*b->d->mem));
+	free(stack);
+	if (at > AC_OFFSET)
+		return -E2BIG;
+	b->d->words = at;
+	b->d->mem = alloc_table(at * sizeof(*b->d->mem));
 	return b->d->mem ? 0 : -ENOMEM;
+}
+
+/* Most often one pattern ends, and then it need not be looked up. */
+static uint32_t out_word(const struct ac_dfa *d, uint32_t out)
+{
+	const struct ac_out *o = &d->outs[out];
+
+	return out && o->n == 1 && !o->next ? AC_ONE | d->ids[o->first] : out;
 }
 
 static void write_rows(struct builder *b)
 {
 	struct ac_dfa *d = b->d;
-	uint32_t *t = d->mem + AC_HEADER, *to, s, c, f;
+	uint32_t *t = d->mem + AC_HEADER, *to, s, c, f, n_short = 0;
 	size_t i, n, end;
 
 	for (s = 0; s < b->states; s++) {
 		to = t + (b->row[s] & AC_OFFSET);
 		to[-2] = b->depth[s];
-		to[-1] = b->out[s];
+		to[-1] = out_word(d, b->out[s]);
 		if (is_full(b, s)) {
 			f = b->fail[s];
 			if (s)
@@ -331,6 +384,7 @@ static void write_rows(struct builder *b)
 				to[d->cls[b->label[c]]] = b->row[c];
 			continue;
 		}
+		n_short++;
 		i = b->diff0[s];
 		end = b->diff0[s + 1];
 		n = end - i;
@@ -343,6 +397,7 @@ static void write_rows(struct builder *b)
 	}
 	d->t = t;
 	d->n_states = b->states;
+	d->all_full = n_short == 0;
 }
 
 static void builder_done(struct builder *b)
@@ -393,8 +448,7 @@ static int build(struct ac_dfa *d, const struct sl_patterns *ps, bool nocase, un
 		goto out;
 	write_rows(&b);
 	if (!(flags & SL_AC_NO_FILTER))
-		ret = ac_filter_new(b.strs, b.n, nocase, !(flags & SL_AC_NO_SIMD) && ac_simd_works(),
-				    &d->filter);
+		ret = ac_filter_new(b.strs, b.n, nocase, !(flags & SL_AC_NO_SIMD), &d->filter);
 out:
 	builder_done(&b);
 	return ret;

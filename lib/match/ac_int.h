@@ -14,7 +14,8 @@
  *			t[o + 1]	n, how many classes differ from it
  *			t[o + 2...]	those classes, four to a word, filled up with the first
  *			  ...		their n next states
- *	both:		t[o - 1]	index in outs[] of what ends here, 0: nothing
+ *	both:		t[o - 1]	what ends here; 0: nothing; AC_ONE and the number
+ *					of the only pattern; else an index in outs[]
  *			t[o - 2]	depth: bytes of the longest pattern beginning
  *					that the text up to here ends with
  *
@@ -34,6 +35,7 @@
 #define AC_MATCH	0x80000000u
 #define AC_SPARSE	0x40000000u
 #define AC_OFFSET	0x3fffffffu
+#define AC_ONE		0x80000000u
 #define AC_HEADER	2		/* words in front of a row */
 #define AC_SHORT_MAX	32		/* a row that differs in more is stored in full */
 
@@ -50,42 +52,52 @@ struct ac_str {
 };
 
 /*
- * What is known of a key, which is four bytes that stand at some offset in at
- * least one pattern: which pairs of bytes can precede and follow it, each a
- * set of hashes. All ones where a pattern leaves that open.
+ * What is known of the keys with one hash: which pairs of bytes can precede and
+ * which can follow them, each a set of hashes. All ones where a pattern leaves
+ * that open, zero where there is no such key.
  */
 struct ac_key {
-	uint32_t key;
-	uint32_t used;
 	uint64_t before, after;
+};
+
+#define AC_SEEK_MAX	512		/* keys looked at in one call */
+
+/* Places that may belong to an occurrence, as distances from where the search began. */
+struct ac_places {
+	unsigned int n;
+	unsigned int doubts;		/* how many needed the closer look */
+	uint16_t at[AC_SEEK_MAX + 16];
 };
 
 struct ac_filter;
 
 /*
- * Look at keys from offset q on, at every stride-th, none beyond `last`. True:
- * *at is one that may belong to an occurrence. False: *at is the first not
- * looked at. *doubts counts keys that needed the closer look but failed it.
+ * Look at the keys at q, q + stride... up to `last`, which are at most
+ * AC_SEEK_MAX and stand inside the n bytes at p. Returns the first not looked at.
  */
-typedef bool ac_seek(const struct ac_filter *f, const uint8_t *p, size_t n, size_t q, size_t last,
-		     size_t *at, size_t *doubts);
+typedef size_t ac_seek(const struct ac_filter *f, const uint8_t *p, size_t n, size_t q, size_t last,
+		       struct ac_places *to);
 
 struct ac_filter {
 	ac_seek *seek;
-	uint32_t *bits;			/* bitmap of hashed keys; or */
-	uint8_t *bytes;			/* the same with a byte each, for plain code */
-	unsigned int shift;		/* hash = (key * AC_HASH) >> shift */
+	/*
+	 * Indexed by the hash of a key; in the word a bit for the pair that
+	 * follows it (ac_follow_bit).
+	 */
+	uint32_t *words;
+	unsigned int shift;		/* index = (key * AC_HASH) >> shift */
 	uint32_t fold;			/* or'ed into every key */
-	uint32_t *pairs;		/* bitmap of the first two bytes of short patterns, or NULL */
+	/* The same by a short pattern's first two bytes, and the third. Or NULL. */
+	uint32_t *shorts;
 	unsigned int stride;		/* 1, 2 or 4 */
 	unsigned int back;		/* a pattern's keys stand at most this far into it */
-	struct ac_key *keys;		/* open addressing */
-	unsigned int key_shift;
-	uint32_t key_mask;
+	struct ac_key *keys;
+	unsigned int key_shift;		/* index = (key * AC_HASH2) >> key_shift */
 	size_t memory;
 };
 
 #define AC_HASH		0x9e3779b1u
+#define AC_HASH2	0x85ebca6bu
 
 struct ac_dfa {
 	uint32_t *mem;
@@ -94,6 +106,7 @@ struct ac_dfa {
 	uint8_t cls[256];
 	unsigned int n_cls;
 	uint32_t n_states;
+	bool all_full;			/* no short rows */
 	struct ac_out *outs;		/* [0] unused */
 	uint32_t n_outs;
 	uint32_t *ids;
@@ -111,12 +124,33 @@ int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
 void ac_filter_free(struct ac_filter *f);
 
 /* The search through a filter that this machine runs best. */
-ac_seek *ac_seek_choose(const struct ac_filter *f);
-bool ac_simd_works(void);
+ac_seek *ac_seek_choose(const struct ac_filter *f, bool simd);
+
+#define AC_SHORT_BITS	11
 
 static inline uint32_t ac_pair_hash(uint32_t pair)
 {
 	return pair * AC_HASH >> 26;
+}
+
+/*
+ * How far left the bit of a pair has to be moved to become a word's top bit.
+ * Sixteen bits are enough, and vector units multiply them fastest.
+ */
+static inline uint32_t ac_follow_bit(uint32_t pair)
+{
+	return (pair * 0x9e37u & 0xffff) >> 11;
+}
+
+/* Short patterns: the word of the first two bytes of a window, the bit of the third. */
+static inline uint32_t ac_short_word(uint32_t window)
+{
+	return (window & 0xffff) * AC_HASH >> (32 - AC_SHORT_BITS);
+}
+
+static inline uint32_t ac_short_bit(uint32_t window)
+{
+	return window >> 16 & 31;
 }
 
 #endif

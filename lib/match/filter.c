@@ -4,18 +4,19 @@
  *
  * Each pattern of four or more bytes offers keys: `stride` neighbouring
  * four-byte windows, beginning at an offset of the pattern that is chosen for
- * being rare in traffic. All keys go into one hashed bitmap. As a pattern's
- * keys are neighbours, testing every stride-th window of the text meets one of
- * them in each occurrence:
+ * being rare in traffic. As they are neighbours, testing every stride-th window
+ * of the text meets one of them in each occurrence:
  *
  *	pattern   x-forwarded-host		stride 4, keys from offset 2
  *	            forw orwa rwar ward
  *	text      ..x-forwarded-host..
  *	tested    ^   ^   ^   ^			one of the four, here "rwar"
  *
- * A tested window that is in the bitmap gets a closer look: it must be a key
- * exactly, and the two bytes before and behind it must be ones that go with
- * that key. So an occurrence begins at most `back` bytes before a key that
+ * The test is one look into a table of words: the key's hash is the index, and
+ * in the word there is a bit for the two bytes that follow the key, so that it
+ * takes six bytes in common to pass, or less at the end of a pattern, where
+ * more bits are set. What passes gets a closer look, by another hash: the two
+ * bytes before and the two behind must be ones that go with the key. So an occurrence begins at most `back` bytes before a key that
  * passes, and where none passes there is no occurrence. The filter may pass
  * too much, never too little; windows that stick out of the text at hand are
  * the caller's business.
@@ -23,8 +24,8 @@
  * Without regard to case, keys and text are or'ed with 0x20 in each byte. That
  * makes a few other bytes equal, too, which only passes more.
  *
- * Patterns of one and two bytes, and those of three if they are many, go into
- * a second bitmap by their first two bytes, and everything in there passes.
+ * Patterns of one to three bytes have a table of their own, by the first two
+ * bytes and a bit for the third, and everything in there passes.
  */
 #include "match/ac_int.h"
 
@@ -34,7 +35,7 @@
 
 #define MAX_OFFSET	8		/* where in a pattern its first key may stand */
 #define MAX_KEYS	(1u << 18)	/* beyond, nearly everything would pass */
-#define MAX_THREES	64		/* three-byte patterns cost 256 keys each */
+#define MAX_BITS	(1u << 14)	/* of the 2^19 of the largest table, for a longer stride */
 
 /*
  * How common a byte is in traffic, as a power of two: text and HTTP headers
@@ -106,38 +107,41 @@ static uint32_t pair(const uint8_t *p)
 	return v;
 }
 
-static uint64_t window_cost(const struct maker *m, const uint8_t *p)
+static bool is_common(const struct maker *m, const uint8_t *p)
 {
-	unsigned int sum = byte_weight(p[0]) + byte_weight(p[1]) + byte_weight(p[2]) + byte_weight(p[3]);
+	return m->is_common[(window(p) | 0x20202020) * AC_HASH >> 18];
+}
 
-	if (m->is_common[(window(p) | 0x20202020) * AC_HASH >> 18])
-		sum += 12;
-	return 1ull << sum;
+/* How often the key at p, with what follows it, may be met; `left` bytes are there. */
+static double key_cost(const struct maker *m, const uint8_t *p, uint32_t left)
+{
+	unsigned int sum = 0, i;
+
+	for (i = 0; i < 6; i++)
+		sum += i < left ? byte_weight(p[i]) : 12;
+	if (is_common(m, p))
+		sum += left < 6 || is_common(m, p + 2) ? 12 : 3;
+	return (double)(1ull << sum / 2) * (sum & 1 ? 1.5 : 1);
 }
 
 /* The offset of the first key: where the `stride` windows are rarest. */
 static uint32_t choose(const struct maker *m, const struct ac_str *s)
 {
 	uint32_t last = s->len - 4 - (m->f->stride - 1), at, j, best = 0;
-	uint64_t cost, least = UINT64_MAX;
+	double cost, least = 0;
 
 	if (last > MAX_OFFSET)
 		last = MAX_OFFSET;
 	for (at = 0; at <= last; at++) {
 		cost = 0;
-		for (j = 0; j < m->f->stride; j++)
-			cost += window_cost(m, s->b + at + j);
-		if (cost < least) {
+		for (j = at; j < at + m->f->stride; j++)
+			cost += key_cost(m, s->b + j, s->len - j);
+		if (!at || cost < least) {
 			least = cost;
 			best = at;
 		}
 	}
 	return best;
-}
-
-static void set_bit(uint32_t *bits, uint32_t i)
-{
-	bits[i >> 5] |= 1u << (i & 31);
 }
 
 /* The hashes a pair can have of which `known` bytes, the lower or the upper, are fixed. */
@@ -155,61 +159,49 @@ static uint64_t pair_set(uint32_t value, unsigned int known, bool upper, uint32_
 	return set;
 }
 
-static void add_key(struct ac_filter *f, uint32_t key, uint64_t before, uint64_t after)
+/* The same for the bits of a word. */
+static uint32_t follow_set(uint32_t value, unsigned int known, uint32_t fold)
 {
-	uint32_t h = key * AC_HASH, at = h >> f->key_shift;
-	struct ac_key *k;
+	uint32_t set = 0, other;
 
-	if (f->bits)
-		set_bit(f->bits, h >> f->shift);
-	else
-		f->bytes[h >> f->shift] = 1;
-	while (f->keys[at].used && f->keys[at].key != key)
-		at = (at + 1) & f->key_mask;
-	k = &f->keys[at];
-	k->used = 1;
-	k->key = key;
-	k->before |= before;
-	k->after |= after;
+	if (!known)
+		return UINT32_MAX;
+	if (known == 2)
+		return 0x80000000u >> ac_follow_bit((value | fold) & 0xffff);
+	for (other = 0; other < 256; other++)
+		set |= 0x80000000u >> ac_follow_bit((value | other << 8 | fold) & 0xffff);
+	return set;
 }
 
 static void add_long(struct ac_filter *f, const struct ac_str *s, uint32_t at)
 {
-	uint32_t left = s->len - at - 4;
-	uint64_t before, after;
+	uint32_t left = s->len - at - 4, key = window(s->b + at) | f->fold, h = key * AC_HASH;
+	unsigned int n_after = left < 2 ? left : 2;
+	uint32_t after = n_after == 2 ? pair(s->b + at + 4) : n_after ? s->b[at + 4] : 0;
+	struct ac_key *k;
 
-	before = at > 1 ? pair_set(pair(s->b + at - 2), 2, false, f->fold) :
-		 pair_set(at ? s->b[0] : 0, at, true, f->fold);
-	after = left > 1 ? pair_set(pair(s->b + at + 4), 2, false, f->fold) :
-		pair_set(left ? s->b[at + 4] : 0, left, false, f->fold);
-	add_key(f, window(s->b + at) | f->fold, before, after);
+	f->words[h >> f->shift] |= follow_set(after, n_after, f->fold);
+	k = &f->keys[key * AC_HASH2 >> f->key_shift];
+	k->after |= pair_set(after, n_after, false, f->fold);
+	k->before |= at > 1 ? pair_set(pair(s->b + at - 2), 2, false, f->fold) :
+		     pair_set(at ? s->b[0] : 0, at, true, f->fold);
 	if (at > f->back)
 		f->back = at;
 }
 
 static void add_short(struct ac_filter *f, const struct ac_str *s)
 {
-	uint8_t w[4] = { s->b[0], s->len > 1 ? s->b[1] : 0 };
-	unsigned int c;
+	uint32_t w = s->b[0] | (s->len > 1 ? (uint32_t)s->b[1] << 8 : 0) |
+		     (s->len > 2 ? (uint32_t)s->b[2] << 16 : 0), c;
 
-	if (s->len > 1) {
-		set_bit(f->pairs, (pair(w) | f->fold) & 0xffff);
-		return;
-	}
-	for (c = 0; c < 256; c++) {
-		w[1] = (uint8_t)c;
-		set_bit(f->pairs, (pair(w) | f->fold) & 0xffff);
-	}
-}
-
-static void add_three(struct ac_filter *f, const struct ac_str *s)
-{
-	uint8_t w[4] = { s->b[0], s->b[1], s->b[2] };
-	unsigned int c;
-
-	for (c = 0; c < 256; c++) {
-		w[3] = (uint8_t)c;
-		add_key(f, window(w) | f->fold, UINT64_MAX, UINT64_MAX);
+	if (s->len == 3) {
+		w |= f->fold;
+		f->shorts[ac_short_word(w)] |= 0x80000000u >> ac_short_bit(w);
+	} else if (s->len == 2) {
+		f->shorts[ac_short_word(w | f->fold)] = UINT32_MAX;
+	} else {
+		for (c = 0; c < 256; c++)
+			f->shorts[ac_short_word((w | c << 8) | f->fold)] = UINT32_MAX;
 	}
 }
 
@@ -222,11 +214,31 @@ static unsigned int log2_above(uint64_t n)
 	return k;
 }
 
+/*
+ * Bits that the table would have set, at most, with this stride. Patterns that
+ * end soon after a key set many.
+ */
+static uint64_t bits_set(const struct maker *m, unsigned int stride)
+{
+	uint64_t sum = 0;
+	uint32_t i, j, room;
+
+	for (i = 0; i < m->n; i++) {
+		if (m->strs[i].len < stride + 3)
+			continue;
+		for (j = 0; j < stride; j++) {
+			room = m->strs[i].len - stride + 1 + j;
+			sum += room >= 6 ? 1 : room == 5 ? 28 : 32;
+		}
+	}
+	return sum;
+}
+
 int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
 		  struct ac_filter **out)
 {
 	struct maker m = { .strs = strs, .n = n };
-	uint32_t i, j, shortest = UINT32_MAX, shorts = 0, threes = 0, at;
+	uint32_t i, j, shortest = UINT32_MAX, shorts = 0, at;
 	unsigned int bits, key_bits;
 	struct ac_filter *f;
 	uint64_t n_keys;
@@ -234,65 +246,53 @@ int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
 	for (i = 0; i < n; i++) {
 		if (strs[i].len < shortest)
 			shortest = strs[i].len;
-		shorts += strs[i].len < 3;
-		threes += strs[i].len == 3;
-	}
-	/* Single bytes that are letters or the like are everywhere. */
-	for (i = 0; i < n; i++)
+		shorts += strs[i].len < 4;
+		/* Single bytes that are letters or the like are everywhere. */
 		if (strs[i].len == 1 && byte_weight(strs[i].b[0]) >= 8)
 			return 0;
-
+	}
 	f = calloc(1, sizeof(*f));
 	m.f = f;
 	m.is_common = calloc(1, 1 << 14);
 	if (!f || !m.is_common)
 		goto nomem;
 	f->fold = nocase ? 0x20202020 : 0;
-	f->stride = shortest >= 7 ? 4 : shortest >= 5 ? 2 : 1;
-	if (threes > MAX_THREES) {
-		shorts += threes;
-		threes = 0;
-	}
-	n_keys = (uint64_t)(n - shorts - threes) * f->stride + threes * 256;
+	f->stride = 4;
+	while (f->stride > 1 && (shortest < f->stride + 3 || bits_set(&m, f->stride) > MAX_BITS))
+		f->stride /= 2;
+	n_keys = (uint64_t)(n - shorts) * f->stride;
 	if (n_keys > MAX_KEYS) {
 		ac_filter_free(f);
 		free(m.is_common);
 		return 0;
 	}
-	/* Bitmap: 2 KiB to 64 KiB, so that 1 in 32 or fewer are set. Bytes: 4 KiB to 128 KiB. */
-	bits = log2_above(n_keys * 32);
-	bits = simd ? (bits < 14 ? 14 : bits > 19 ? 19 : bits) :
-		      (bits < 12 ? 12 : bits > 17 ? 17 : bits);
-	key_bits = log2_above(n_keys * 2 + 2);
-	f->shift = 32 - bits;
+	/* As small as keeps one bit in 64 or fewer set: 2 KiB to 64 KiB. */
+	bits = log2_above(bits_set(&m, f->stride) * 64);
+	bits = bits < 14 ? 14 : bits > 19 ? 19 : bits;
+	key_bits = log2_above(n_keys * 4 + 2);
+	f->shift = 32 - (bits - 5);
 	f->key_shift = 32 - key_bits;
-	f->key_mask = (1u << key_bits) - 1;
 	f->keys = calloc((size_t)1 << key_bits, sizeof(*f->keys));
-	if (simd)
-		f->bits = calloc((size_t)1 << (bits - 5), sizeof(*f->bits));
-	else
-		f->bytes = calloc(1, (size_t)1 << bits);
+	f->words = calloc((size_t)1 << (bits - 5), sizeof(*f->words));
 	if (shorts)
-		f->pairs = calloc(1, 65536 / 8);
-	if (!f->keys || (!f->bits && !f->bytes) || (shorts && !f->pairs))
+		f->shorts = calloc(1 << AC_SHORT_BITS, sizeof(*f->shorts));
+	if (!f->keys || !f->words || (shorts && !f->shorts))
 		goto nomem;
-	f->memory = sizeof(*f) + ((size_t)1 << key_bits) * sizeof(*f->keys) +
-		    ((size_t)1 << bits) / (simd ? 8 : 1) + (shorts ? 65536 / 8 : 0);
+	f->memory = sizeof(*f) + ((size_t)1 << key_bits) * sizeof(*f->keys) + ((size_t)1 << bits) / 8 +
+		    (shorts ? sizeof(*f->shorts) << AC_SHORT_BITS : 0);
 
 	for (i = 0; i + 4 < sizeof(common); i++)
 		m.is_common[(window((const uint8_t *)common + i) | 0x20202020) * AC_HASH >> 18] = 1;
 	for (i = 0; i < n; i++) {
-		if (strs[i].len < 3 || (strs[i].len == 3 && !threes)) {
+		if (strs[i].len < 4) {
 			add_short(f, &strs[i]);
-		} else if (strs[i].len == 3) {
-			add_three(f, &strs[i]);
-		} else {
-			at = choose(&m, &strs[i]);
-			for (j = 0; j < f->stride; j++)
-				add_long(f, &strs[i], at + j);
+			continue;
 		}
+		at = choose(&m, &strs[i]);
+		for (j = 0; j < f->stride; j++)
+			add_long(f, &strs[i], at + j);
 	}
-	f->seek = ac_seek_choose(f);
+	f->seek = ac_seek_choose(f, simd);
 	free(m.is_common);
 	*out = f;
 	return 0;
@@ -306,9 +306,8 @@ void ac_filter_free(struct ac_filter *f)
 {
 	if (!f)
 		return;
-	free(f->bits);
-	free(f->bytes);
-	free(f->pairs);
+	free(f->words);
+	free(f->shorts);
 	free(f->keys);
 	free(f);
 }

@@ -32,11 +32,12 @@
  * always followed.
  *
  * In `run` the automaton is limited by the time from one table row to the next.
- * So it runs in four lanes, each in its own quarter of a stretch and each but
- * the first from the root; then lane by lane the beginning of the next quarter
- * is gone over with the true state until the longest partial match lies in that
- * quarter, at which point both would be in the same state. A stretch with a hit
- * in it is done again in one lane, to report in order.
+ * So it runs in several lanes, each in its own part of a stretch and each but
+ * the first from the root, and they write down where they hit. Then, lane by
+ * lane, the beginning of the next part is gone over with the true state until
+ * the longest partial match lies in that part, which is where both states are
+ * the same; the hits up to there are those of the true state, the others those
+ * of the lane.
  */
 #include "match/ac_int.h"
 
@@ -48,14 +49,16 @@
 enum {
 	COST_STEP	= 6,		/* one byte through the automaton */
 	COST_FOLLOW	= 40,		/* beginning to follow */
-	COST_DOUBT	= 12,		/* a closer look in vain */
+	COST_DOUBT	= 8,		/* a closer look */
 	GAIN_SEEK	= 4,		/* a byte that was only sought over */
 	CREDIT		= 4096,
 };
 
-#define SEEK_BYTES	4096		/* at most, before credit is looked at */
 #define RUN_BYTES	4096		/* before seeking is tried again */
+#ifndef LANES
+#define LANES		4
 #define LANE_BYTES	128
+#endif
 #define MIN_BYTES	24		/* shorter pieces are not worth seeking in */
 
 struct scan {
@@ -67,8 +70,6 @@ struct scan {
 	size_t told;
 	sl_ac_hit *hit;
 	void *arg;
-	unsigned int lanes_off;		/* stretches to go in one lane */
-	unsigned int lanes_wait;	/* the next such number */
 };
 
 /* The next state by a short row; s has AC_SPARSE. */
@@ -107,7 +108,10 @@ static bool report(struct scan *sc, uint32_t s, size_t end)
 
 	if (end <= sc->told)
 		return false;
-	for (o = d->t[(ptrdiff_t)(s & AC_OFFSET) - 1]; o; o = d->outs[o].next)
+	o = d->t[(ptrdiff_t)(s & AC_OFFSET) - 1];
+	if (o & AC_ONE)
+		return sc->hit(sc->arg, o & ~AC_ONE, end);
+	for (; o; o = d->outs[o].next)
 		for (i = 0; i < d->outs[o].n; i++)
 			if (sc->hit(sc->arg, d->ids[d->outs[o].first + i], end))
 				return true;
@@ -137,63 +141,75 @@ static bool run_one(struct scan *sc, uint32_t *state, size_t e, size_t end)
 	return false;
 }
 
-/*
- * Through four quarters of LANE_BYTES at e. False: there is a hit somewhere,
- * nothing was done.
- */
+/* What a lane met: positions in the lane, and the states there. */
+struct lane_hits {
+	uint32_t n;
+	uint32_t at[LANE_BYTES];
+	uint32_t state[LANE_BYTES];
+};
+
+/* All lanes through their parts, in step. `full`: the set has no short rows. */
+INLINE void lanes_step(const struct scan *sc, const uint8_t *p, uint32_t *state,
+		       struct lane_hits *hits, bool full)
+{
+	const uint32_t *t = sc->t;
+	const uint8_t *cls = sc->cls;
+	uint32_t s[LANES], n[LANES] = { 0 }, i;
+	unsigned int k;
+
+	memcpy(s, state, sizeof(s));
+	for (i = 0; i < LANE_BYTES; i++) {
+#pragma GCC unroll 8
+		for (k = 0; k < LANES; k++) {
+			uint8_t byte = p[i + k * LANE_BYTES];
+
+			s[k] = full ? t[(s[k] & AC_OFFSET) + cls[byte]] : step(t, cls, s[k], byte);
+			/* Written always, kept only if it is a hit: no branch to mispredict. */
+			hits[k].at[n[k]] = i;
+			hits[k].state[n[k]] = s[k];
+			n[k] += s[k] >> 31;
+		}
+	}
+	memcpy(state, s, sizeof(s));
+	for (k = 0; k < LANES; k++)
+		hits[k].n = n[k];
+}
+
+/* Through LANES * LANE_BYTES from e on. True: stopped. */
 static bool run_lanes(struct scan *sc, uint32_t *state, size_t e)
 {
 	const uint32_t *t = sc->t;
-	const uint8_t *cls = sc->cls, *p = sc->p + e;
-	uint32_t s0 = *state, s1 = 0, s2 = 0, s3 = 0, any = 0, lane[4], s;
-	size_t i, k;
+	struct lane_hits hits[LANES];
+	uint32_t lane[LANES] = { *state }, s = 0, i, h;
+	unsigned int k;
 
-	for (i = 0; i < LANE_BYTES; i++) {
-		s0 = step(t, cls, s0, p[i]);
-		s1 = step(t, cls, s1, p[i + LANE_BYTES]);
-		s2 = step(t, cls, s2, p[i + 2 * LANE_BYTES]);
-		s3 = step(t, cls, s3, p[i + 3 * LANE_BYTES]);
-		any |= s0 | s1 | s2 | s3;
-	}
-	if (any & AC_MATCH)
-		return false;
-	lane[1] = s1;
-	lane[2] = s2;
-	lane[3] = s3;
-	for (s = s0, k = 1; k < 4; k++) {
-		const uint8_t *q = p + k * LANE_BYTES;
-
-		for (i = 0; depth(t, s) > i && i < LANE_BYTES; i++) {
-			s = step(t, cls, s, q[i]);
-			if (s & AC_MATCH)
-				return false;
+	if (sc->d->all_full)
+		lanes_step(sc, sc->p + e, lane, hits, true);
+	else
+		lanes_step(sc, sc->p + e, lane, hits, false);
+	for (k = 0; k < LANES; k++, e += LANE_BYTES) {
+		/* The true state goes ahead until the lane's is the same. */
+		for (i = 0; k && depth(t, s) > i && i < LANE_BYTES; ) {
+			s = step(t, sc->cls, s, sc->p[e + i++]);
+			if ((s & AC_MATCH) && report(sc, s, e + i))
+				return true;
 		}
-		/* Caught up with; else the true state has come to the quarter's end itself. */
-		if (i < LANE_BYTES || depth(t, s) <= i)
+		for (h = 0; h < hits[k].n; h++)
+			if (hits[k].at[h] >= i && report(sc, hits[k].state[h], e + hits[k].at[h] + 1))
+				return true;
+		if (!k || depth(t, s) <= i)
 			s = lane[k];
 	}
 	*state = s;
-	return true;
+	return false;
 }
 
 /* Through [e, end) as fast as the automaton goes. True: stopped. */
 static bool run(struct scan *sc, uint32_t *state, size_t e, size_t end)
 {
-	while (end - e >= 4 * LANE_BYTES) {
-		if (sc->lanes_off) {
-			sc->lanes_off--;
-		} else if (run_lanes(sc, state, e)) {
-			sc->lanes_wait = 0;
-			e += 4 * LANE_BYTES;
-			continue;
-		} else {
-			sc->lanes_wait = sc->lanes_wait < 16 ? sc->lanes_wait * 2 + 1 : 31;
-			sc->lanes_off = sc->lanes_wait;
-		}
-		if (run_one(sc, state, e, e + 4 * LANE_BYTES))
+	for (; end - e >= LANES * LANE_BYTES; e += LANES * LANE_BYTES)
+		if (run_lanes(sc, state, e))
 			return true;
-		e += 4 * LANE_BYTES;
-	}
 	return run_one(sc, state, e, end);
 }
 
@@ -220,10 +236,11 @@ static bool follow(struct scan *sc, uint32_t *state, size_t e, size_t key, size_
 static bool scan_filtered(struct scan *sc, uint32_t *state)
 {
 	const struct ac_filter *f = sc->d->filter;
-	size_t n = sc->n, q = 0, floor = 0, key, e, last, start, doubts, until;
-	long credit = CREDIT;
+	size_t n = sc->n, q = 0, floor = 0, key, e, last, next, start, until;
+	struct ac_places places;
 	uint32_t s = *state;
-	bool passed;
+	long credit = CREDIT;
+	unsigned int i;
 
 	if (s) {
 		for (e = 0; e < n && depth(sc->t, s) > e; ) {
@@ -238,49 +255,46 @@ static bool scan_filtered(struct scan *sc, uint32_t *state)
 		q = floor = e - depth(sc->t, s);
 		sc->told = e;
 	}
-	for (;;) {
-		key = q;
-		passed = false;
-		if (q + 4 <= n) {
-			last = n - 4 - q > SEEK_BYTES ? q + SEEK_BYTES : n - 4;
-			doubts = 0;
-			passed = f->seek(f, sc->p, n, q, last, &key, &doubts);
-			credit += (long)(key - q) * GAIN_SEEK - (long)doubts * COST_DOUBT;
-			if (credit > CREDIT)
-				credit = CREDIT;
-			if (!passed && key + 4 <= n && credit >= 0) {
-				q = key;
+	/* What a key at `last` needs is there. */
+	while (q + 4 <= n) {
+		last = q + (AC_SEEK_MAX - 1) * f->stride;
+		next = f->seek(f, sc->p, n, q, last < n - 4 ? last : n - 4, &places);
+		credit += (long)(next - q) * GAIN_SEEK - (long)places.doubts * COST_DOUBT;
+		if (credit > CREDIT)
+			credit = CREDIT;
+		for (i = 0; i < places.n || credit < 0; i++) {
+			/* Out of credit with all places done, the next key stands for one. */
+			key = i < places.n ? q + places.at[i] : next;
+			if (key < floor)
 				continue;
+			s = 0;
+			e = start = key > floor + f->back ? key - f->back : floor;
+			if (credit >= 0 && follow(sc, &s, e, key, &e))
+				return true;
+			credit -= (long)(e - start) * COST_STEP + COST_FOLLOW;
+			if (credit < 0 && e < n) {
+				until = n - e > RUN_BYTES ? e + RUN_BYTES : n;
+				if (run(sc, &s, e, until) || follow(sc, &s, until, key, &e))
+					return true;
+				/* Little, so that it stays short if nothing has changed. */
+				credit = CREDIT / 4;
 			}
+			if (e == n) {
+				*state = s;
+				return false;
+			}
+			floor = e - depth(sc->t, s);
+			if (e > sc->told)
+				sc->told = e;
 		}
-		start = key > floor + f->back ? key - f->back : floor;
-		s = 0;
-		e = start;
-		if (!passed && key + 4 > n) {
-			/* The rest is too short for the filter. */
-			if (run_one(sc, &s, e, n))
-				return true;
-			*state = s;
-			return false;
-		}
-		if (credit >= 0 && follow(sc, &s, e, key, &e))
-			return true;
-		credit -= (long)(e - start) * COST_STEP + COST_FOLLOW;
-		if (credit < 0 && e < n) {
-			until = n - e > RUN_BYTES ? e + RUN_BYTES : n;
-			if (run(sc, &s, e, until) || follow(sc, &s, until, key, &e))
-				return true;
-			/* Little, so that it stays short if nothing has changed. */
-			credit = CREDIT / 4;
-		}
-		if (e == n) {
-			*state = s;
-			return false;
-		}
-		q = floor = e - depth(sc->t, s);
-		if (e > sc->told)
-			sc->told = e;
+		q = next > floor ? next : floor;
 	}
+	/* The rest is too short for the filter. */
+	s = 0;
+	if (run_one(sc, &s, q > floor + f->back ? q - f->back : floor, n))
+		return true;
+	*state = s;
+	return false;
 }
 
 static bool scan_dfa(const struct ac_dfa *d, uint32_t *state, const uint8_t *p, size_t n,
