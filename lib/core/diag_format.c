@@ -286,10 +286,15 @@ static size_t put_diag(struct out *o, const struct sl_diag *d)
 		gutter(o, digits, 0);
 		putc('\n', o->f);
 		put_labels(o, digits, d);
-		if (d->n_notes) {
-			gutter(o, digits, 0);
-			putc('\n', o->f);
-		}
+		gutter(o, digits, 0);
+		putc('\n', o->f);
+	}
+	if (!d->n_notes) {
+		/* every error leads on to something */
+		colour(o, BLUE);
+		fprintf(o->f, " %*s = ", (int)digits, "");
+		colour(o, PLAIN);
+		used = digits + 4 + (size_t)fprintf(o->f, "see: streamline explain %s", d->code);
 	}
 	for (i = 0; i < d->n_notes; i++) {
 		if (i)

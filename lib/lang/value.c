@@ -1,0 +1,758 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * value -- values, strings, lists, and the arguments within brackets
+ *
+ * Inside brackets a new line is a blank. A closing bracket that is missing shows
+ * only when something turns up that cannot stand there, often an arrow whose
+ * first half was read as a word; sl_parse_missing_close() then looks back for the
+ * place where the bracket should have been, and parsing goes on from there.
+ */
+#include "lang/parser.h"
+
+/* How far back a missing bracket is looked for: keeps hostile input linear. */
+#define LOOK_MAX 4096
+
+/* --- strings --------------------------------------------------------------- */
+
+static size_t put_utf8(char *out, uint32_t cp)
+{
+	if (cp < 0x80) {
+		out[0] = (char)cp;
+		return 1;
+	}
+	if (cp < 0x800) {
+		out[0] = (char)(0xc0 | cp >> 6);
+		out[1] = (char)(0x80 | (cp & 0x3f));
+		return 2;
+	}
+	if (cp < 0x10000) {
+		out[0] = (char)(0xe0 | cp >> 12);
+		out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (cp & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | cp >> 18);
+	out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (cp & 0x3f));
+	return 4;
+}
+
+static int hex(char c)
+{
+	if (lex_digit(c))
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static void bad_escape(struct parser *p, uint32_t i, uint32_t end)
+{
+	struct sl_diag_new *d;
+
+	d = sl_p_err(p, "E004", i, end, "no such escape in a string: %.*s", (int)(end - i), p->s + i);
+	sl_err_label(d, "a backslash is written \\\\");
+	sl_err_fix(d, "\\%.*s", (int)(end - i), p->s + i);
+	sl_err_note(d, "escapes are \\n \\t \\r \\0 \\\\ \\\" \\$ \\xHH \\u{...}; "
+		    "'...' has none at all");
+}
+
+/* One escape at i (a backslash), written to out. Returns its end. */
+static uint32_t escape(struct parser *p, uint32_t i, uint32_t end, bool interp, char *out, size_t *n)
+{
+	const char *s = p->s;
+	uint32_t j, cp = 0;
+
+	switch (s[i + 1]) {
+	case 'n':
+		out[(*n)++] = '\n';
+		return i + 2;
+	case 't':
+		out[(*n)++] = '\t';
+		return i + 2;
+	case 'r':
+		out[(*n)++] = '\r';
+		return i + 2;
+	case '0':
+		out[(*n)++] = '\0';
+		return i + 2;
+	case '$':
+	case '\\':
+		/* where ${name} is replaced later, these two wait until then */
+		if (interp)
+			out[(*n)++] = '\\';
+		out[(*n)++] = s[i + 1];
+		return i + 2;
+	case '"':
+		out[(*n)++] = '"';
+		return i + 2;
+	case 'x':
+		if (hex(s[i + 2]) >= 0 && hex(s[i + 3]) >= 0) {
+			char c = (char)(hex(s[i + 2]) << 4 | hex(s[i + 3]));
+
+			if (interp && (c == '\\' || c == '$'))
+				out[(*n)++] = '\\';
+			out[(*n)++] = c;
+			return i + 4;
+		}
+		break;
+	case 'u':
+		if (s[i + 2] != '{')
+			break;
+		for (j = i + 3; hex(s[j]) >= 0 && j < i + 9; j++)
+			cp = cp << 4 | (uint32_t)hex(s[j]);
+		if (s[j] != '}' || j == i + 3 || cp > 0x10ffff || (cp >= 0xd800 && cp < 0xe000)) {
+			bad_escape(p, i, s[j] == '}' ? j + 1 : j);
+			return s[j] == '}' ? j + 1 : j;
+		}
+		if (interp && (cp == '\\' || cp == '$'))
+			out[(*n)++] = '\\';
+		*n += put_utf8(out + *n, cp);
+		return j + 1;
+	}
+	bad_escape(p, i, i + 2 <= end ? i + 2 : end);
+	return i + 2 <= end ? i + 2 : end;
+}
+
+/* `${name}` at i. Returns its end, or i + 1 when it is a dollar and nothing more. */
+static uint32_t check_dollar(struct parser *p, uint32_t i, bool *is_var)
+{
+	const char *s = p->s;
+	struct sl_diag_new *d;
+	uint32_t j;
+
+	*is_var = false;
+	if (s[i + 1] == '{') {
+		j = sl_lex_ident(s, i + 2);
+		if (s[j] == '}' && j > i + 2) {
+			*is_var = true;
+			return j + 1;
+		}
+		if (j == i + 2) {
+			d = sl_p_err(p, "E004", i, s[j] == '}' ? j + 1 : i + 2,
+				  "${...} takes the name of a variable");
+			sl_err_note(d, "a dollar that means itself is written \\$");
+			return i + 2;
+		}
+		d = sl_p_err(p, "E013", i, j, "the brace of ${ is not closed");
+		sl_err_label(d, "did you mean '${%.*s}'?", (int)(j - i - 2), s + i + 2);
+		sl_err_fix(d, "${%.*s}", (int)(j - i - 2), s + i + 2);
+		return j;
+	}
+	if (lex_ident_start(s[i + 1])) {
+		uint32_t end;
+
+		j = sl_lex_ident(s, i + 1);
+		end = s[j] == '}' ? j + 1 : j;
+		d = sl_p_err(p, "E004", i, end, "a variable inside a string has braces");
+		sl_err_label(d, "did you mean '${%.*s}'?", (int)(j - i - 1), s + i + 1);
+		sl_err_fix(d, "${%.*s}", (int)(j - i - 1), s + i + 1);
+		sl_err_fix(d, "\\%.*s", (int)(end - i), s + i);
+		sl_err_note(d, "a dollar that means itself is written \\$");
+		return end;
+	}
+	return i + 1;
+}
+
+/*
+ * The string at p->pos. An error's place begins at `lead`, usually the quote.
+ * Returns false only when memory is out.
+ */
+bool sl_parse_string(struct parser *p, struct sl_tvalue *v, int where, uint32_t lead)
+{
+	const char *s = p->s;
+	uint32_t pos = p->pos, i, end;
+	struct lex_string st;
+	struct sl_diag_new *d;
+	char q = s[pos], *out;
+	size_t n = 0;
+
+	memset(v, 0, sizeof(*v));
+	sl_lex_string(s, pos, where, &st);
+	end = st.open ? st.end : st.end - 1;
+	if (st.open) {
+		d = sl_p_err(p, "E003", lead, st.end, "this text has no closing quote");
+		sl_err_label(d, "did you mean %.*s%c ?", (int)(st.end - lead), s + lead, q);
+		sl_err_fix(d, "%.*s%c", (int)(st.end - lead), s + lead, q);
+		sl_err_note(d, "text in quotes ends on the line on which it begins");
+	} else if (st.doubled) {
+		d = sl_p_err(p, "E003", pos, pos + 2, "this quote is there twice");
+		sl_err_label(d, "one is enough");
+		sl_err_fix(d, "%c", q);
+		pos++;
+	}
+
+	v->kind = q == '"' ? SL_V_STRING : SL_V_RAW;
+	v->span = sl_p_span(p, p->pos, st.end);
+	p->pos = st.end;
+	/* an escape never grows, but for one waiting backslash */
+	out = sl_arena_alloc(p->arena, (size_t)(end - pos) * 2 + 1);
+	if (!out) {
+		p->oom = true;
+		return false;
+	}
+	if (q == '"')
+		for (i = pos + 1; i + 1 < end; i++) {
+			if (s[i] == '\\')
+				i++;
+			else if (s[i] == '$' && s[i + 1] == '{')
+				v->interp = true;
+		}
+	for (i = pos + 1; i < end;) {
+		if (q == '"' && s[i] == '\\') {
+			i = escape(p, i, end, v->interp, out, &n);
+			continue;
+		}
+		if (q == '"' && s[i] == '$') {
+			bool is_var;
+			uint32_t to = check_dollar(p, i, &is_var);
+
+			if (to > end)
+				to = end;
+			if (!is_var && v->interp)
+				out[n++] = '\\';
+			memcpy(out + n, s + i, to - i);
+			n += to - i;
+			i = to;
+			continue;
+		}
+		out[n++] = s[i++];
+	}
+	out[n] = '\0';
+	v->text = out;
+	v->text_len = n;
+
+	if (s[p->pos] == q && !st.open) {
+		d = sl_p_err(p, "E003", p->pos, p->pos + 1, "this quote is there twice");
+		sl_err_label(d, "one is enough");
+		sl_err_fix(d, "%s", "");
+		p->pos++;
+	}
+	return true;
+}
+
+/* --- brackets that are missing -------------------------------------------- */
+
+/*
+ * A closing bracket is missing: say where it should have been and go on from
+ * there. That is before an arrow that leads to a stage, before a placement, at
+ * the end of the line unless the next one goes on with arguments, else here.
+ */
+bool sl_parse_missing_close(struct parser *p, const struct args_at *at)
+{
+	const char *s = p->s;
+	uint32_t limit = p->pos, i = at->from, spot, word = at->from;
+	struct sl_diag_new *d;
+
+	if (limit - i > LOOK_MAX)
+		i = limit;
+	for (; i < limit; i++) {
+		if (s[i] == '"' || s[i] == '\'') {
+			struct lex_string st;
+
+			sl_lex_string(s, i, 0, &st);
+			i = st.end - 1;
+			word = st.end;
+			continue;
+		}
+		if (s[i] == '#') {
+			while (i + 1 < limit && s[i + 1] != '\n')
+				i++;
+			continue;
+		}
+		if (!lex_word_char(s[i]))
+			word = i + 1;
+		if ((s[i] == '-' || s[i] == '>' || s[i] == '<') && i > at->open && sl_arrow_whole(p, i))
+			break;
+		if (s[i] == '@' && i > word) {
+			uint32_t to = sl_lex_ident(s, i + 1);
+
+			if (sl_lex_is_space(s + i + 1, to - i - 1))
+				break;
+		}
+		if (s[i] == '\n') {
+			uint32_t next = sl_lex_all(s, i), to = sl_lex_word(s, next);
+
+			/* the next line goes on with key=value, or closes: go on */
+			while (lex_blank(s[to]))
+				to++;
+			if (s[to] != '=' && s[next] != at->close && s[next] != ',' &&
+			    s[next] != '"' && s[next] != '\'')
+				break;
+		}
+	}
+	if (i > limit)
+		i = limit;
+	spot = sl_lex_trim(s, at->from, i);
+	d = sl_p_err(p, "E013", spot, spot, at->close == ')' ? "a filter's parenthesis is not closed"
+							  : "a bracket is not closed");
+	sl_err_label(d, "'%c' is missing here", at->close);
+	if (!at->virt)
+		sl_err_also(d, sl_p_span(p, at->open, at->open + 1), "opened here");
+	sl_err_fix(d, "%c", at->close);
+	p->pos = spot;
+	return true;
+}
+
+/* --- values ------------------------------------------------------------------ */
+
+static bool parse_list(struct parser *p, struct sl_tvalue *v, const struct args_at *outer)
+{
+	struct args_at at = { .close = ']', .open = p->pos, .from = p->pos + 1 };
+	const char *s = p->s;
+	uint32_t start = p->pos;
+	struct sl_diag_new *d;
+
+	if (!sl_p_enter(p))
+		return false;
+	v->kind = SL_V_LIST;
+	p->pos++;
+	for (;;) {
+		struct sl_tvalue *item;
+		uint32_t next;
+		char c;
+
+		p->pos = sl_lex_all(s, p->pos);
+		c = s[p->pos];
+		if (c == ']') {
+			p->pos++;
+			break;
+		}
+		if (c == ',') {
+			d = sl_p_err(p, "E016", p->pos, p->pos + 1, "nothing stands before this comma");
+			sl_err_label(d, "one comma is enough");
+			sl_err_fix(d, "%s", "");
+			p->pos++;
+			continue;
+		}
+		next = p->pos;
+		if (lex_word_char(c)) {
+			next = sl_lex_word(s, next);
+			/* a key: this is not the list's any more */
+			if (s[next] == '=')
+				c = '\0';
+		}
+		if (!c || (!lex_word_char(c) && !strchr("\"'$[", c))) {
+			uint32_t len;
+
+			if (s[p->pos] == '(' || s[p->pos] == ')' || !sl_lex_lookalike(s + p->pos, &len)) {
+				if (s[at.open + 1] == '[' && outer) {
+					/* "[[": one of the two is too many */
+					d = sl_p_err(p, "E014", at.open + 1, at.open + 2,
+						  "this bracket is opened twice");
+					sl_err_label(d, "one '[' is enough");
+					sl_err_fix(d, "%s", "");
+				} else {
+					at.from = at.from > p->pos ? p->pos : at.from;
+					sl_parse_missing_close(p, &at);
+				}
+				break;
+			}
+			sl_p_unknown(p);
+			continue;
+		}
+		item = P_PUSH(p, v->items, v->n_items);
+		if (!item || !sl_parse_value(p, item, &at))
+			return false;
+		at.from = p->pos;
+		p->pos = sl_lex_all(s, p->pos);
+		c = s[p->pos];
+		if (c == ',') {
+			uint32_t comma = p->pos++;
+
+			p->pos = sl_lex_all(s, p->pos);
+			if (s[p->pos] == ']') {
+				d = sl_p_err(p, "E016", comma, comma + 1, "nothing follows this comma");
+				sl_err_fix(d, "%s", "");
+			}
+			continue;
+		}
+		if (c == ']' || !c || strchr("()>{};", c))
+			continue;
+		if (lex_word_char(c) && s[sl_lex_word(s, p->pos)] != '=') {
+			d = sl_p_err(p, "E016", at.from, at.from, "a comma is missing in this list");
+			sl_err_label(d, "',' is missing here");
+			sl_err_fix(d, ",");
+		}
+	}
+	p->depth--;
+	v->span = sl_p_span(p, start, p->pos);
+	return !p->stop;
+}
+
+/* A word, with whatever cannot stand in one reported and taken along. */
+static bool parse_word(struct parser *p, struct sl_tvalue *v)
+{
+	const char *s = p->s;
+	uint32_t start = p->pos, end = sl_lex_word(s, start), bad;
+	struct sl_diag_new *d;
+
+	bad = end;
+	while ((s[bad] == '{' && s[sl_lex_ident(s, bad + 1)] == '}' && s[bad + 1] != '}') ||
+	       (s[bad] == '}' && bad > end) || lex_word_char(s[bad]) || (unsigned char)s[bad] >= 0x80 ||
+	       (s[bad] && strchr("\\`$", s[bad])) || (s[bad] && (unsigned char)s[bad] < ' ' &&
+						     !strchr("\t\r\n", s[bad])))
+		bad++;
+	if (bad > end) {
+		uint32_t len;
+		const char *ascii = sl_lex_lookalike(s + end, &len);
+
+		if (ascii) {
+			d = sl_p_err(p, "E002", end, end + len,
+				  "this letter only looks like '%s'", ascii);
+			sl_err_label(d, "in ASCII: '%s'", ascii);
+			sl_err_fix(d, "%s", ascii);
+		} else if (s[end] == '$' && lex_ident_start(s[end + 1])) {
+			uint32_t id = sl_lex_ident(s, end + 1);
+
+			d = sl_p_err(p, "E001", start, bad, "a variable within a word needs quotes");
+			sl_err_label(d, "did you mean \"%.*s${%.*s}%.*s\"?", (int)(end - start),
+				     s + start, (int)(id - end - 1), s + end + 1, (int)(bad - id),
+				     s + id);
+			sl_err_fix(d, "\"%.*s${%.*s}%.*s\"", (int)(end - start), s + start,
+				   (int)(id - end - 1), s + end + 1, (int)(bad - id), s + id);
+		} else {
+			d = sl_p_err(p, "E001", start, bad, "letters like these need quotes");
+			sl_err_label(d, "did you mean \"%.*s\"?", (int)(bad - start), s + start);
+			if (memchr(s + start, '\\', bad - start))
+				sl_err_fix(d, "'%.*s'", (int)(bad - start), s + start);
+			else
+				sl_err_fix(d, "\"%.*s\"", (int)(bad - start), s + start);
+		}
+		end = bad;
+	}
+	v->kind = SL_V_WORD;
+	v->text = sl_p_dup(p, start, end);
+	v->text_len = end - start;
+	v->span = sl_p_span(p, start, end);
+	p->pos = end;
+	return !p->oom;
+}
+
+bool sl_parse_value(struct parser *p, struct sl_tvalue *v, const struct args_at *at)
+{
+	const char *s = p->s;
+	uint32_t start = p->pos, end;
+	struct sl_diag_new *d;
+
+	memset(v, 0, sizeof(*v));
+	switch (s[start]) {
+	case '"':
+	case '\'':
+		if (!sl_parse_string(p, v, at && at->close == ']' ? LEX_LIST : 0, start))
+			return false;
+		if (lex_word_char(s[p->pos]) && !lex_blank(s[p->pos - 1]) &&
+		    (s[p->pos - 1] == '"' || s[p->pos - 1] == '\'')) {
+			d = sl_p_err(p, "E016", p->pos, p->pos, "a blank is missing between two values");
+			sl_err_label(d, "here");
+			sl_err_fix(d, " ");
+		}
+		return true;
+	case '[':
+		return parse_list(p, v, at);
+	case '$':
+		end = sl_lex_ident(s, start + 1);
+		if (end > start + 1 && !lex_word_char(s[end])) {
+			v->kind = SL_V_VAR;
+			v->text = sl_p_dup(p, start + 1, end);
+			v->text_len = end - start - 1;
+			v->span = sl_p_span(p, start, end);
+			p->pos = end;
+			return !p->oom;
+		}
+		/* fall through */
+	default:
+		return parse_word(p, v);
+	}
+}
+
+/* --- arguments ----------------------------------------------------------------- */
+
+static bool all_positional(const struct sl_targ *args, unsigned int from, unsigned int n)
+{
+	for (; from < n; from++)
+		if (args[from].key)
+			return false;
+	return true;
+}
+
+/*
+ * A quote right behind a word: `rules"x"` lacks its '=', in `rules=x"` and
+ * `tcp port 80"` the opening quote is lost.
+ */
+static void stray_quote(struct parser *p, uint32_t word, struct sl_targ *args, unsigned int n)
+{
+	const char *s = p->s;
+	uint32_t quote = p->pos, start = word, i, len;
+	struct lex_string st;
+	struct sl_diag_new *d;
+	char q = s[quote];
+
+	sl_lex_string(s, quote, 0, &st);
+	if (!st.open && !st.doubled && sl_lex_is_name(s + word, quote - word) &&
+	    (st.end == quote + 2 || !strchr(" ),]", s[quote + 1]))) {
+		struct sl_tvalue v;
+
+		d = sl_p_err(p, "E016", quote, quote, "'=' is missing between a key and its value");
+		sl_err_label(d, "'=' is missing here");
+		sl_err_fix(d, "=");
+		sl_parse_string(p, &v, 0, quote);
+		return;
+	}
+	/* back to the value of the last key, else to the first argument */
+	for (i = n; i > 0 && !args[i - 1].key; i--)
+		;
+	if (n && i > 0 && all_positional(args, i, n))
+		start = args[i - 1].value.span.off;
+	else if (n)
+		start = args[0].span.off;
+	if (start > word)
+		start = word;
+	len = quote - start;
+	d = sl_p_err(p, "E003", start, quote + 1, "this text has no opening quote");
+	sl_err_label(d, "did you mean %c%.*s%c ?", q, (int)len, s + start, q);
+	sl_err_fix(d, "%c%.*s%c", q, (int)len, s + start, q);
+	p->pos = quote + 1;
+}
+
+/* What may not touch the end of a value. */
+static void after_value(struct parser *p, uint32_t start, struct sl_targ *args, unsigned int n,
+			const struct args_at *at)
+{
+	const char *s = p->s;
+	char c = s[p->pos], last = s[p->pos - 1];
+	struct sl_diag_new *d;
+
+	if ((c == '"' || c == '\'') && lex_word_char(last)) {
+		stray_quote(p, start, args, n);
+	} else if (c == '[' && lex_word_char(last)) {
+		const char *sp = memchr(s + start, '@', p->pos - start);
+		struct sl_tvalue v;
+
+		if (sp && sl_lex_is_space(sp + 1, (size_t)(s + p->pos - sp - 1)) && at->close == ')')
+			return;		/* a ')' is missing: seen at the next step */
+		d = sl_p_err(p, "E016", p->pos, p->pos, "'=' is missing between a key and its value");
+		sl_err_label(d, "'=' is missing here");
+		sl_err_fix(d, "=");
+		memset(&v, 0, sizeof(v));
+		parse_list(p, &v, at);
+	}
+}
+
+static bool value_ends(char c, const struct args_at *at)
+{
+	return !c || c == ',' || c == at->close || strchr(")]}{;>", c) ||
+	       (!at->close && c == '\n');
+}
+
+static uint32_t skip(const struct parser *p, const struct args_at *at)
+{
+	return at->close ? sl_lex_all(p->s, p->pos) : sl_lex_inline(p->s, p->pos);
+}
+
+static bool parse_arg(struct parser *p, const struct args_at *at, struct sl_targ **args,
+		      unsigned int *n)
+{
+	const char *s = p->s;
+	uint32_t start = p->pos, end = start, eq;
+	struct sl_targ *a = P_PUSH(p, *args, *n);
+	struct sl_diag_new *d;
+
+	if (!a)
+		return false;
+	/* `args` may move while values are parsed: they have arrays of their own */
+	if (lex_word_char(s[start]))
+		end = sl_lex_word(s, start);
+	eq = end;
+	if (end > start) {
+		p->pos = end;
+		eq = skip(p, at);
+		p->pos = start;
+	}
+	if (end == start || s[eq] != '=') {
+		if (!sl_parse_value(p, &a->value, at))
+			return false;
+		a->span = a->value.span;
+		after_value(p, start, *args, *n - 1, at);
+		return true;
+	}
+
+	a->key_span = sl_p_span(p, start, end);
+	a->key = sl_p_dup(p, start, end);
+	if (!a->key)
+		return false;
+	if (!sl_lex_is_type(s + start, end - start)) {
+		d = sl_p_err(p, "E016", start, end, "'%s' cannot be a key", a->key);
+		sl_err_label(d, "keys have letters, digits, '_' and '-'");
+	}
+	p->pos = eq + 1;
+	if (s[p->pos] == '=') {
+		d = sl_p_err(p, "E016", p->pos, p->pos + 1, "this '=' is there twice");
+		sl_err_label(d, "one is enough");
+		sl_err_fix(d, "%s", "");
+		p->pos++;
+	}
+	p->pos = skip(p, at);
+	if (value_ends(s[p->pos], at)) {
+		d = sl_p_err(p, "E016", start, eq + 1, "'%s' has no value", a->key);
+		sl_err_label(d, "a value is missing behind '='");
+		a->value.kind = SL_V_WORD;
+		a->value.text = "";
+		return true;
+	}
+	start = p->pos;
+	if (!sl_parse_value(p, &a->value, at))
+		return false;
+	a->span = sl_span_join(a->key_span, a->value.span);
+	after_value(p, start, *args, *n, at);
+	end = p->pos;
+	if (a->value.kind == SL_V_WORD && s[end] == '=') {
+		uint32_t to = sl_lex_word(s, end + 1);
+		const char *space = eq + 1 < start ? a->key : NULL;
+
+		if (space) {
+			/* `rules= nocase=on`: the value was forgotten */
+			d = sl_p_err(p, "E016", a->key_span.off, eq + 1, "'%s' has no value", a->key);
+			sl_err_label(d, "a value is missing behind '='");
+			p->pos = start;
+			return true;
+		}
+		d = sl_p_err(p, "E016", start, to, "a value with '=' in it needs quotes");
+		sl_err_label(d, "did you mean \"%.*s\"?", (int)(to - start), s + start);
+		sl_err_fix(d, "\"%.*s\"", (int)(to - start), s + start);
+		p->pos = to;
+	}
+	return true;
+}
+
+/* A bracket of the other kind turned up. False: it was not ours, a close is missing. */
+static bool wrong_bracket(struct parser *p, const struct args_at *at, struct sl_targ *args,
+			  unsigned int n)
+{
+	const char *s = p->s;
+	uint32_t next = sl_lex_inline(s, p->pos + 1), i, spot;
+	struct sl_diag_new *d;
+	char c = s[p->pos];
+
+	if (c == ')' && at->close == ']') {
+		/* `[a=1)`: the wrong one, unless a ')' of an outer level is met too early */
+		d = sl_p_err(p, "E013", p->pos, p->pos + 1, "'[' is closed by ')'");
+		sl_err_label(d, "did you mean ']'?");
+		sl_err_also(d, sl_p_span(p, at->open, at->open + 1), "opened here");
+		sl_err_fix(d, "]");
+		p->pos++;
+		return true;
+	}
+	if (p->pos && s[p->pos - 1] == ']') {
+		d = sl_p_err(p, "E014", p->pos, p->pos + 1, "this ']' closes nothing");
+		sl_err_label(d, "one is enough");
+		sl_err_fix(d, "%s", "");
+		p->pos++;
+		return false;
+	}
+	if (s[next] == ')' || s[next] == ',' || lex_word_char(s[next]) ||
+	    memchr(s + at->from, ',', p->pos - at->from)) {
+		/* a list without its beginning: `ports=80, 443]` */
+		for (i = n; i > 0 && !args[i - 1].key; i--)
+			;
+		spot = i > 0 ? args[i - 1].value.span.off : n ? args[0].span.off : p->pos;
+		d = sl_p_err(p, "E014", spot, spot, "a list is closed but not opened");
+		sl_err_label(d, "'[' is missing here");
+		sl_err_also(d, sl_p_span(p, p->pos, p->pos + 1), "to go with this");
+		sl_err_fix(d, "[");
+		p->pos++;
+		return false;
+	}
+	d = sl_p_err(p, "E013", p->pos, p->pos + 1, "'(' is closed by ']'");
+	sl_err_label(d, "did you mean ')'?");
+	sl_err_fix(d, ")");
+	p->pos++;
+	return true;
+}
+
+bool sl_parse_args(struct parser *p, const struct args_at *where, struct sl_targ **args,
+		unsigned int *n)
+{
+	struct args_at at = *where;
+	const char *s = p->s;
+	struct sl_diag_new *d;
+	bool comma = false;	/* one was read, no argument since */
+	uint32_t comma_at = 0;
+
+	for (;;) {
+		uint32_t before = p->pos;
+		char c;
+
+		if (p->stop || p->oom)
+			return false;
+		p->pos = skip(p, &at);
+		c = s[p->pos];
+		if (at.close && c == at.close) {
+			if (comma) {
+				d = sl_p_err(p, "E016", comma_at, comma_at + 1,
+					  "nothing follows this comma");
+				sl_err_fix(d, "%s", "");
+			}
+			p->pos++;
+			return true;
+		}
+		if (!at.close && (!c || strchr("\n;}", c)))
+			return true;
+		if (c == ',') {
+			if (comma || (at.close == ']' && !*n)) {
+				d = sl_p_err(p, "E016", p->pos, p->pos + 1,
+					  "nothing stands before this comma");
+				sl_err_label(d, "arguments are not skipped: name the one you mean");
+				sl_err_fix(d, "%s", "");
+			}
+			comma = true;
+			comma_at = p->pos++;
+			continue;
+		}
+		if (c == '=') {
+			d = sl_p_err(p, "E016", p->pos, p->pos + 1, "there is no key before this '='");
+			if (before == p->pos && !*n) {
+				sl_err_label(d, "arguments follow after a blank");
+				sl_err_fix(d, " ");
+			} else {
+				sl_err_fix(d, "%s", "");
+			}
+			p->pos++;
+			continue;
+		}
+		if (c == '[' && at.close == ']' && p->pos == at.open + 1 && !*n) {
+			uint32_t i = sl_lex_word(s, p->pos + 1);
+
+			if (s[i] == '=') {
+				d = sl_p_err(p, "E014", p->pos, p->pos + 1,
+					  "this bracket is opened twice");
+				sl_err_label(d, "one '[' is enough");
+				sl_err_fix(d, "%s", "");
+				p->pos++;
+				continue;
+			}
+		}
+		if (c == '[' && p->pos == before && lex_word_char(s[before - 1]) && at.close)
+			return sl_parse_missing_close(p, &at);
+		if (at.close && (c == ')' || c == ']')) {
+			if (wrong_bracket(p, &at, *args, *n))
+				return true;
+			continue;
+		}
+		if (!c || (strchr("><({};)]", c) &&
+			   !(c == '{' && s[sl_lex_ident(s, p->pos + 1)] == '}'))) {
+			if (at.close)
+				return sl_parse_missing_close(p, &at);
+			sl_p_unknown(p);
+			return false;
+		}
+		comma = false;
+		if (!parse_arg(p, &at, args, n))
+			return false;
+		if (p->pos == before)	/* cannot be: but never turn in place */
+			return false;
+	}
+}
