@@ -77,8 +77,8 @@ static int workers(struct call *c, const char *value)
 
 	errno = 0;
 	n = strtoul(value, &end, 10);
-	if (errno || end == value || *end || *value == '-' || n < 1 || n > 1024)
-		return out_call_error("'%s' is no number of workers: 1 to 1024", value);
+	if (errno || end == value || *end || *value == '-' || n < 1 || n > 64)
+		return out_call_error("'%s' is no number of workers: 1 to 64", value);
 	c->workers = (unsigned int)n;
 	return 0;
 }
