@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * graph/supply.c -- sources that the request leaves out
+ *
+ * Every filter that takes something and that no arrow reaches is a head. Each
+ * file of -r becomes one source, and feeds every head. A filter that can also
+ * begin a pipeline (exec) does so.
+ */
+#include "graph/build.h"
+
+static const char file_source[] = "pcapin";	/* what -r stands for */
+
+static bool is_head(const struct sl_bnode *n)
+{
+	const struct sl_filter_type *t = n->n.type;
+
+	if (!t || !t->in || n->tainted || t->pull || n->gone)
+		return false;
+	return !(n->junction && n->brief_name[0] == 'o');
+}
+
+/* The heads, in text order. */
+static struct sl_bnode **heads_of(struct sl_build *b, unsigned int *n_out)
+{
+	struct sl_bnode **heads = NULL, **slot;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < b->n_streams; i++)
+		b->streams[i]->s.to->n_in = 1;
+	for (i = 0; i < b->n_nodes; i++) {
+		if (!is_head(b->nodes[i]) || b->nodes[i]->n.n_in)
+			continue;
+		slot = sl_build_push(b, (void **)&heads, &n, sizeof(*slot));
+		*slot = b->nodes[i];
+	}
+	for (i = 0; i < b->n_nodes; i++)
+		b->nodes[i]->n.n_in = 0;
+	*n_out = n;
+	return heads;
+}
+
+static struct sl_bnode *source_of(struct sl_build *b, const struct sl_filter_type *t, const char *path)
+{
+	struct sl_bnode *n = sl_build_node(b, t);
+	struct sl_rvalue v = { .kind = SL_R_TEXT, .text = path, .len = strlen(path) };
+	struct sl_source *src = sl_source_new("-r", path, v.len), **held;
+	unsigned int i;
+
+	if (!src)
+		longjmp(b->no_memory, 1);
+	held = sl_arena_push(b->arena, (void **)&b->g->sources, &b->g->n_sources, sizeof(*held));
+	if (!held) {
+		sl_source_put(src);
+		longjmp(b->no_memory, 1);
+	}
+	*held = src;
+	v.at = (struct sl_span){ src, 0, (uint32_t)v.len };
+	n->n.supplied = true;
+	n->brief_name = t->name;
+	sl_bind(b, n, NULL, 0);
+	for (i = 0; i < n->n.n_bound; i++) {
+		if (n->n.bound[i].param->type != SL_P_IN_FILE)
+			continue;
+		n->n.bound[i].origin = SL_BY_SUPPLY;
+		n->n.bound[i].value_span = v.at;
+		sl_bind_text(b, n, i, &v);
+		break;
+	}
+	return n;
+}
+
+static void no_source(struct sl_build *b, const struct sl_bnode *head)
+{
+	struct sl_diag_new *d;
+
+	d = sl_err(b->ds, "E152", head->n.span, "the pipeline has no source");
+	sl_err_label(d, "nothing flows into '%s'", head->junction ? head->scope->def->st->name :
+		     head->brief_name);
+	sl_err_note(d, "read a capture: streamline run -r FILE.pcap '...'");
+	sl_err_note(d, "or begin with a source: (%s FILE.pcap) > ...", file_source);
+	sl_build_in(head->scope, d);
+}
+
+void sl_supply_sources(struct sl_build *b)
+{
+	const struct sl_filter_type *t = sl_type_find(file_source);
+	const char *const *f = b->o->read_files;
+	const struct sl_span nowhere = { 0 };
+	unsigned int n_heads, n_old = b->n_nodes, n_streams = b->n_streams, n_new, i, k;
+	struct sl_bnode **heads = heads_of(b, &n_heads);
+
+	if (b->o->iface) {
+		struct sl_diag_new *d = sl_err(b->ds, "E143", nowhere, "live capture is not there yet");
+
+		sl_err_note(d, "use -r FILE in place of -i %s", b->o->iface);
+		return;
+	}
+	if (f && *f && !n_heads && b->n_nodes) {
+		sl_build_using(b, "nothing from -r (the request has its own source)");
+		return;
+	}
+	if (!f || !*f || !t) {
+		if (n_heads && b->o->need_source)
+			no_source(b, heads[0]);
+		return;
+	}
+	for (; *f; f++) {
+		struct sl_bnode *n = source_of(b, t, *f);
+
+		sl_build_using(b, "source %s (from -r)", *f);
+		for (i = 0; i < n_heads; i++)
+			sl_build_stream(b, n, heads[i]);
+	}
+	/* what was supplied comes first, its streams too */
+	for (k = 0; k < 2; k++) {
+		void **all = k ? (void **)b->streams : (void **)b->nodes;
+		unsigned int n = k ? b->n_streams : b->n_nodes, old = k ? n_streams : n_old;
+		void **copy = sl_build_alloc(b, n * sizeof(*copy));
+
+		n_new = n - old;
+		memcpy(copy, all + old, n_new * sizeof(*copy));
+		memcpy(copy + n_new, all, old * sizeof(*copy));
+		memcpy(all, copy, n * sizeof(*copy));
+	}
+}

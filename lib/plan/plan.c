@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * plan.c -- the way from text to plan, as programs call it
+ *
+ * A request is the tree; a plan owns the graph made of it and holds nothing of
+ * the request, so either may be freed first.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "plan/plan.h"
+
+int sl_parse(const char *text, const char *name, struct sl_request **out, struct sl_diags *ds)
+{
+	struct sl_request *q = calloc(1, sizeof(*q));
+	struct sl_source *src = sl_source_new(name ? name : "<arg>", text, strlen(text));
+	int r = -ENOMEM;
+
+	if (q && src)
+		r = sl_tree_parse(src, &q->tree, ds);
+	sl_source_put(src);
+	if (r) {
+		free(q);
+		return r;
+	}
+	*out = q;
+	return 0;
+}
+
+void sl_request_free(struct sl_request *q)
+{
+	if (!q)
+		return;
+	sl_tree_free(q->tree);
+	free(q);
+}
+
+char *sl_request_print(const struct sl_request *q)
+{
+	return sl_tree_print(q->tree);
+}
+
+char *sl_request_format(const struct sl_request *q)
+{
+	return sl_tree_format(q->tree);
+}
+
+/* The value of a let as it stands in the text. */
+static void json_default(struct sl_json *j, const struct sl_tvalue *v)
+{
+	if (v->kind == SL_V_WORD || ((v->kind == SL_V_STRING || v->kind == SL_V_RAW) && !v->interp))
+		sl_json_strn(j, v->text, v->text_len);
+	else if (v->span.src)
+		sl_json_strn(j, v->span.src->text + v->span.off, v->span.len);
+	else
+		sl_json_null(j);
+}
+
+char *sl_request_params_json(const struct sl_request *q)
+{
+	struct sl_json j = { 0 };
+	unsigned int i;
+
+	sl_json_open(&j, '[');
+	for (i = 0; i < q->tree->n_stmts; i++) {
+		const struct sl_tstmt *st = &q->tree->stmts[i];
+
+		if (st->kind != SL_S_LET)
+			continue;
+		sl_json_open(&j, '{');
+		sl_json_kstr(&j, "name", st->name);
+		sl_json_key(&j, "default");
+		json_default(&j, &st->value);
+		sl_json_kstr(&j, "help", st->help);
+		sl_json_close(&j, '}');
+	}
+	sl_json_close(&j, ']');
+	return sl_json_take(&j);
+}
+
+/* read_file and then read_files, as one list. */
+static int all_files(const struct sl_options *o, const char ***out)
+{
+	unsigned int n = 0, k = 0;
+	const char **files;
+
+	while (o->read_files && o->read_files[n])
+		n++;
+	files = calloc(n + 2, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	if (o->read_file)
+		files[k++] = o->read_file;
+	if (n)
+		memcpy(files + k, o->read_files, n * sizeof(*files));
+	*out = files;
+	return 0;
+}
+
+int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct sl_plan **out,
+		struct sl_diags *ds)
+{
+	struct sl_options opts = { .size = sizeof(opts) };
+	const char **files = NULL;
+	struct sl_build_opts b = { 0 };
+	struct sl_plan *p;
+	int r;
+
+	if (o)
+		memcpy(&opts, o, o->size < sizeof(opts) ? o->size : sizeof(opts));
+	r = all_files(&opts, &files);
+	if (r < 0)
+		return r;
+	b.read_files = files;
+	b.iface = opts.iface;
+	b.defines = opts.defines;
+	b.use_path = opts.use_path;
+	b.workers = opts.workers;
+	b.no_env = opts.no_env;
+	b.need_source = !opts.open_source;
+
+	p = calloc(1, sizeof(*p));
+	if (!p) {
+		free(files);
+		return -ENOMEM;
+	}
+	p->refs = 1;
+	p->workers = p->threads = 1;
+	r = sl_graph_build(q->tree, &b, &p->graph, ds);
+	free(files);
+	if (!r)
+		r = sl_place(p, ds);
+	if (r < 0) {
+		sl_plan_free(p);
+		return r;
+	}
+	*out = p;
+	return 0;
+}
+
+int sl_check(const struct sl_request *q, const struct sl_options *o, struct sl_diags *ds)
+{
+	struct sl_plan *p;
+	int r = sl_plan_new(q, o, &p, ds);
+
+	if (r < 0)
+		return r;
+	sl_plan_free(p);
+	return 0;
+}
+
+struct sl_plan *sl_plan_get(struct sl_plan *p)
+{
+	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+void sl_plan_free(struct sl_plan *p)
+{
+	if (!p || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	sl_graph_free(p->graph);
+	free(p);
+}
