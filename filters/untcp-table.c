@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * untcp-table.c -- flows by addresses and ports, and when they are forgotten
+ *
+ * An open-addressed table of hash and index, records in slabs that never move. The
+ * hash is that of the packet, the same for both directions, so one probe finds a
+ * flow whichever way the packet goes; a record keeps addresses and ports as its
+ * opener sends them and is compared both ways.
+ *
+ * Time is counted in grains, GRAINS of them to a time-out. A flow sits in the bucket
+ * of the wheel for the grain in which it would be forgotten if nothing came; a packet
+ * only notes the present grain, and the flow is moved on when its bucket comes
+ * round. So an active flow costs one look per time-out, and yet each is forgotten in
+ * exactly the grain that its latest packet says, whatever else the table holds:
+ * workers that share the flows forget the same ones at the same ticks.
+ */
+#include "untcp.h"
+
+#define CLOSED_NS	(30 * 1000000000ll)	/* a flow that is over stays so long */
+#define GRAIN_MIN_NS	1000000
+
+int sl_untcp_table_open(struct untcp *u)
+{
+	u->n_slots = 4096;
+	u->shift = 20;
+	u->slots = malloc(u->n_slots * sizeof(*u->slots));
+	if (!u->slots)
+		return -ENOMEM;
+	memset(u->slots, 0xff, u->n_slots * sizeof(*u->slots));
+	memset(u->wheel, 0xff, sizeof(u->wheel));
+	u->free_flow = NONE;
+	u->grain_ns = (uint64_t)u->timeout / GRAINS;
+	if (u->grain_ns < GRAIN_MIN_NS)
+		u->grain_ns = GRAIN_MIN_NS;
+	return 0;
+}
+
+void sl_untcp_table_close(struct untcp *u)
+{
+	for (uint32_t i = 0; i < u->n_slabs; i++)
+		free(u->slabs[i]);
+	free(u->slabs);
+	free(u->slots);
+}
+
+void sl_untcp_prefetch_flow(const struct untcp *u, uint32_t hash)
+{
+	const struct slot *s = &u->slots[slot_of(u, hash)];
+
+	if (s->flow != NONE)
+		__builtin_prefetch(flow_at(u, s->flow));
+}
+
+/* ---- keys ---- */
+
+static inline uint64_t v4_addrs(const uint8_t *ip)
+{
+	uint64_t v;
+
+	memcpy(&v, ip + 12, 8);
+	return v;
+}
+
+static inline uint32_t l4_ports(const uint8_t *l4)
+{
+	uint32_t v;
+
+	memcpy(&v, l4, 4);
+	return v;
+}
+
+/* Source and destination change places. */
+static inline uint64_t turn64(uint64_t v)
+{
+	return v << 32 | v >> 32;
+}
+
+static inline uint32_t turn32(uint32_t v)
+{
+	return v << 16 | v >> 16;
+}
+
+uint32_t sl_untcp_find(const struct untcp *u, const struct sl_block *b, const uint8_t *frame, int *dir)
+{
+	const uint8_t *ip = frame + b->l3;
+	bool v6 = *ip >> 4 == 6;
+	uint32_t ports = l4_ports(frame + b->l4), turned = turn32(ports);
+	uint64_t addrs = v6 ? 0 : v4_addrs(ip);
+
+	for (uint32_t at = slot_of(u, b->flow_hash); ; at = (at + 1) & (u->n_slots - 1)) {
+		const struct slot *s = &u->slots[at];
+		const struct flow *fl;
+
+		if (s->flow == NONE)
+			return NONE;
+		if (s->hash != b->flow_hash)
+			continue;
+		fl = flow_at(u, s->flow);
+		if (v6 != (fl->flags & F_V6))
+			continue;
+		if (fl->ports == ports &&
+		    (v6 ? !memcmp(fl->addrs6, ip + 8, 32) : fl->addrs == addrs)) {
+			*dir = 0;
+			return s->flow;
+		}
+		if (fl->ports == turned &&
+		    (v6 ? !memcmp(fl->addrs6, ip + 24, 16) && !memcmp(fl->addrs6 + 16, ip + 8, 16)
+			: fl->addrs == turn64(addrs))) {
+			*dir = 1;
+			return s->flow;
+		}
+	}
+}
+
+/* ---- the wheel ---- */
+
+/* Grains after its latest packet in which a flow is forgotten. */
+static uint32_t lifetime(const struct untcp *u, const struct flow *fl)
+{
+	uint64_t closed;
+
+	if (!(fl->flags & F_CLOSED))
+		return GRAINS + 1;
+	closed = (CLOSED_NS + u->grain_ns - 1) / u->grain_ns;
+	return closed < GRAINS ? (uint32_t)closed + 1 : GRAINS + 1;
+}
+
+static void wheel_add(struct untcp *u, uint32_t i)
+{
+	struct flow *fl = flow_at(u, i);
+	uint32_t k = (fl->grain + lifetime(u, fl)) % WHEEL;
+
+	fl->bucket = k;
+	fl->wheel_prev = NONE;
+	fl->wheel_next = u->wheel[k];
+	if (fl->wheel_next != NONE)
+		flow_at(u, fl->wheel_next)->wheel_prev = i;
+	u->wheel[k] = i;
+}
+
+static void wheel_remove(struct untcp *u, uint32_t i)
+{
+	struct flow *fl = flow_at(u, i);
+
+	if (fl->wheel_prev != NONE)
+		flow_at(u, fl->wheel_prev)->wheel_next = fl->wheel_next;
+	else
+		u->wheel[fl->bucket] = fl->wheel_next;
+	if (fl->wheel_next != NONE)
+		flow_at(u, fl->wheel_next)->wheel_prev = fl->wheel_prev;
+}
+
+void sl_untcp_closed(struct untcp *u, uint32_t i)
+{
+	wheel_remove(u, i);
+	wheel_add(u, i);
+}
+
+void sl_untcp_pass(struct untcp *u, uint64_t now_ns, void (*expired)(void *arg, uint32_t i), void *arg)
+{
+	uint32_t now, steps, next;
+
+	if (!now_ns)
+		return;
+	now = (uint32_t)(now_ns / u->grain_ns);
+	if (!u->ticked) {	/* flows that came before it carry grain 0 */
+		u->ticked = true;
+		for (uint32_t k = 0; k < WHEEL; k++) {
+			for (uint32_t i = u->wheel[k]; i != NONE; i = flow_at(u, i)->wheel_next)
+				flow_at(u, i)->grain = now;
+		}
+		/* They are in buckets by the wrong grain; each is put right when seen. */
+		u->grain = now - WHEEL;
+	}
+	steps = now - u->grain;
+	if ((int32_t)steps <= 0)
+		return;
+	if (steps > WHEEL)
+		steps = WHEEL;
+	u->grain = now;
+	for (uint32_t g = now - steps + 1; steps; steps--, g++) {
+		uint32_t i = u->wheel[g % WHEEL];
+
+		/* Those that stay go to later buckets or, being in front, to this one
+		 * again: the list is cut off first. */
+		u->wheel[g % WHEEL] = NONE;
+		for (; i != NONE; i = next) {
+			struct flow *fl = flow_at(u, i);
+
+			next = fl->wheel_next;
+			if ((int32_t)(fl->grain + lifetime(u, fl) - now) <= 0) {
+				fl->wheel_prev = fl->wheel_next = NONE;
+				fl->bucket = NONE;
+				expired(arg, i);
+			} else {
+				wheel_add(u, i);
+			}
+		}
+	}
+}
+
+uint32_t sl_untcp_idlest(struct untcp *u)
+{
+	uint32_t best = NONE, i;
+
+	/* From the bucket that comes round next; a few looks into each. */
+	for (uint32_t k = 1; k <= WHEEL; k++) {
+		uint32_t looks = 0;
+
+		for (i = u->wheel[(u->grain + k) % WHEEL]; i != NONE && looks < 16; looks++) {
+			struct flow *fl = flow_at(u, i);
+			uint32_t next = fl->wheel_next;
+
+			if (best == NONE ||
+			    (int32_t)(fl->grain + lifetime(u, fl) -
+				      flow_at(u, best)->grain - lifetime(u, flow_at(u, best))) < 0)
+				best = i;
+			if ((fl->grain + lifetime(u, fl)) % WHEEL != fl->bucket) {
+				wheel_remove(u, i);
+				wheel_add(u, i);
+			}
+			i = next;
+		}
+		if (best != NONE)
+			break;
+	}
+	return best;
+}
+
+/* ---- records ---- */
+
+static int grow_slots(struct untcp *u)
+{
+	uint32_t n = u->n_slots * 2, old_n = u->n_slots;
+	struct slot *slots = malloc(n * sizeof(*slots)), *old = u->slots;
+
+	if (!slots)
+		return -ENOMEM;
+	memset(slots, 0xff, n * sizeof(*slots));
+	u->slots = slots;
+	u->n_slots = n;
+	u->shift--;
+	for (uint32_t i = 0; i < old_n; i++) {
+		uint32_t at;
+
+		if (old[i].flow == NONE)
+			continue;
+		at = slot_of(u, old[i].hash);
+		while (slots[at].flow != NONE)
+			at = (at + 1) & (n - 1);
+		slots[at] = old[i];
+	}
+	free(old);
+	return 0;
+}
+
+static uint32_t take_record(struct untcp *u)
+{
+	struct flow **slabs;
+	uint32_t i = u->free_flow;
+
+	if (i != NONE) {
+		u->free_flow = flow_at(u, i)->wheel_next;
+		return i;
+	}
+	if (u->n_used == u->n_slabs * SLAB_FLOWS) {
+		slabs = realloc(u->slabs, (u->n_slabs + 1) * sizeof(*slabs));
+		if (!slabs)
+			return NONE;
+		u->slabs = slabs;
+		slabs[u->n_slabs] = aligned_alloc(64, SLAB_FLOWS * sizeof(struct flow));
+		if (!slabs[u->n_slabs])
+			return NONE;
+		u->n_slabs++;
+	}
+	return u->n_used++;
+}
+
+uint32_t sl_untcp_add(struct untcp *u, const struct sl_block *b, const uint8_t *frame, int dir)
+{
+	const uint8_t *ip = frame + b->l3;
+	struct flow *fl;
+	uint32_t i, at;
+
+	if (u->n_flows * 2 >= u->n_slots && u->n_slots < 1u << 30 && grow_slots(u) < 0 &&
+	    u->n_flows + 1 >= u->n_slots)
+		return NONE;
+	i = take_record(u);
+	if (i == NONE)
+		return NONE;
+	fl = flow_at(u, i);
+	memset(fl, 0, sizeof(*fl));
+	fl->hash = b->flow_hash;
+	fl->grain = u->grain;
+	fl->ports = l4_ports(frame + b->l4);
+	if (dir)
+		fl->ports = turn32(fl->ports);
+	if (*ip >> 4 == 6) {
+		fl->flags = F_V6;
+		memcpy(fl->addrs6, ip + (dir ? 24 : 8), 16);
+		memcpy(fl->addrs6 + 16, ip + (dir ? 8 : 24), 16);
+	} else {
+		fl->addrs = v4_addrs(ip);
+		if (dir)
+			fl->addrs = turn64(fl->addrs);
+	}
+	at = slot_of(u, fl->hash);
+	while (u->slots[at].flow != NONE)
+		at = (at + 1) & (u->n_slots - 1);
+	u->slots[at] = (struct slot){ .hash = fl->hash, .flow = i };
+	u->n_flows++;
+	wheel_add(u, i);
+	return i;
+}
+
+void sl_untcp_renew(struct untcp *u, uint32_t i, int opener)
+{
+	struct flow *fl = flow_at(u, i), old = *fl;
+
+	wheel_remove(u, i);
+	memset(fl, 0, sizeof(*fl));
+	fl->hash = old.hash;
+	fl->flags = old.flags & F_V6;
+	fl->grain = u->grain;
+	fl->addrs = opener ? turn64(old.addrs) : old.addrs;
+	fl->ports = opener ? turn32(old.ports) : old.ports;
+	memcpy(fl->addrs6, old.addrs6 + (opener ? 16 : 0), 16);
+	memcpy(fl->addrs6 + 16, old.addrs6 + (opener ? 0 : 16), 16);
+	wheel_add(u, i);
+}
+
+void sl_untcp_forget(struct untcp *u, uint32_t i)
+{
+	struct flow *fl = flow_at(u, i);
+	uint32_t mask = u->n_slots - 1, at = slot_of(u, fl->hash), hole;
+
+	if (fl->bucket != NONE)
+		wheel_remove(u, i);
+	while (u->slots[at].flow != i)
+		at = (at + 1) & mask;
+	/* Whoever was pushed on by this slot moves up, so that no probe ends early. */
+	for (hole = at; ; ) {
+		at = (at + 1) & mask;
+		if (u->slots[at].flow == NONE)
+			break;
+		if (((at - slot_of(u, u->slots[at].hash)) & mask) >= ((at - hole) & mask)) {
+			u->slots[hole] = u->slots[at];
+			hole = at;
+		}
+	}
+	u->slots[hole] = (struct slot){ .hash = NONE, .flow = NONE };
+	fl->wheel_next = u->free_flow;
+	u->free_flow = i;
+	u->n_flows--;
+}
