@@ -23,7 +23,7 @@ ssize_t sl_writev_quiet(int fd, const struct iovec *iov, int n)
 	const struct timespec now = { 0 };
 	sigset_t pipe_only, before, pending;
 	bool was_pending;
-	ssize_t r;
+	ssize_t r, whole = 0;
 	int err;
 
 	sigemptyset(&pipe_only);
@@ -35,7 +35,10 @@ ssize_t sl_writev_quiet(int fd, const struct iovec *iov, int n)
 		r = writev(fd, iov, n);
 	while (r < 0 && errno == EINTR);
 	err = errno;
-	if (r < 0 && err == EPIPE && !was_pending) {
+	/* A pipe whose reader goes away during the write gives what it took, and the signal. */
+	for (int i = 0; i < n; i++)
+		whole += (ssize_t)iov[i].iov_len;
+	if ((r < 0 ? err == EPIPE : r < whole) && !was_pending) {
 		while (sigtimedwait(&pipe_only, NULL, &now) < 0 && errno == EINTR)
 			;
 	}
