@@ -48,6 +48,7 @@ struct sl_capfile {
 	bool regular;		/* a file on disk that is ours alone */
 	bool made;		/* it was not there before */
 	bool begun, failed;
+	bool ours;		/* claimed: no other sink may have it */
 	bool nano;		/* pcap: unit of the fraction */
 	uint16_t link;		/* pcap: of all its frames */
 	dev_t dev;

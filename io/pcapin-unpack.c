@@ -26,6 +26,7 @@ struct sl_unpack {
 	bool within;		/* a member or frame has begun and not ended */
 	uint8_t *buf;
 	uint64_t used;
+	int error;		/* to be returned once what came before it was */
 	z_stream gz;
 	ZSTD_DStream *zstd;
 	char why[160];
@@ -124,8 +125,9 @@ static int more(struct sl_unpack *u)
 
 static int bad(struct sl_unpack *u, int error, const char *kind, const char *what)
 {
-	snprintf(u->why, sizeof(u->why), "the %s data %s", kind, what);
-	return error;
+	snprintf(u->why, sizeof(u->why), error == -ENODATA ? "the %s data %s" : "the %s data is broken (%s)",
+		 kind, what);
+	return u->error = error;
 }
 
 static int decide(struct sl_unpack *u)
@@ -179,7 +181,7 @@ static ssize_t read_plain(struct sl_unpack *u, uint8_t *to, size_t room)
 	return r;
 }
 
-/* One step: what is there is unpacked. Bytes made, or -errno; *ended as a member ends. */
+/* One step: what is there is unpacked. Returns the bytes made, else the error. */
 static ssize_t gunzip(struct sl_unpack *u, uint8_t *to, size_t room)
 {
 	size_t n = u->len - u->at;
@@ -206,22 +208,28 @@ static ssize_t gunzip(struct sl_unpack *u, uint8_t *to, size_t room)
 	if (r == Z_STREAM_END)
 		u->within = false;
 	else if (r != Z_OK && r != Z_BUF_ERROR)
-		return bad(u, r == Z_MEM_ERROR ? -ENOMEM : -EBADMSG, "gzip",
-			   u->gz.msg ? u->gz.msg : "is broken");
-	return (ssize_t)(room - u->gz.avail_out);
+		bad(u, r == Z_MEM_ERROR ? -ENOMEM : -EBADMSG, "gzip",
+		    u->gz.msg ? u->gz.msg : "no reason given");
+	n = room - u->gz.avail_out;
+	return n ? (ssize_t)n : u->error;
 }
 
 static ssize_t unzstd(struct sl_unpack *u, uint8_t *to, size_t room)
 {
-	ZSTD_inBuffer in = { u->in + u->at, u->len - u->at, 0 };
+	/*
+	 * By the piece: given a whole frame at once the library may do it in one go,
+	 * and then nothing comes out of one that is damaged at its end.
+	 */
+	size_t n = u->len - u->at < 65536 ? u->len - u->at : 65536;
+	ZSTD_inBuffer in = { u->in + u->at, n, 0 };
 	ZSTD_outBuffer out = { to, room, 0 };
 	size_t r = ZSTD_decompressStream(u->zstd, &out, &in);
 
 	if (ZSTD_isError(r))
-		return bad(u, -EBADMSG, "zstd", ZSTD_getErrorName(r));
+		bad(u, -EBADMSG, "zstd", ZSTD_getErrorName(r));
 	consume(u, in.pos);
 	u->within = r != 0;
-	return (ssize_t)out.pos;
+	return out.pos ? (ssize_t)out.pos : u->error;
 }
 
 ssize_t sl_unpack_read(struct sl_unpack *u, uint8_t *to, size_t room)
@@ -230,6 +238,8 @@ ssize_t sl_unpack_read(struct sl_unpack *u, uint8_t *to, size_t room)
 	ssize_t n;
 	int r;
 
+	if (u->error)
+		return u->error;
 	if (u->kind == SL_UNDECIDED) {
 		r = decide(u);
 		if (r < 0)

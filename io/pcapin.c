@@ -271,24 +271,38 @@ static int give_up(struct sl_filter *f, struct pcapin *s, int error)
 	return 0;
 }
 
-/* Somebody made the file shorter than it was; see map.h. */
+/*
+ * How much of a mapped file is still there. The page in which a cut file ends has
+ * zeros behind that end and raises nothing, so the size is looked at as well.
+ */
+static uint64_t still_there(const struct pcapin *s)
+{
+	uint64_t good = sl_map_good(s->map);
+	struct stat st;
+
+	if (fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < good)
+		good = (uint64_t)st.st_size;
+	return good;
+}
+
 static void report_cut(struct sl_filter *f, struct pcapin *s)
 {
 	s->over = s->cut = true;
 	if (s->len > s->at)
 		sl_lost_bytes(f, 1, s->len - s->at, "cut file");
-	sl_trouble(f, "E203", true, "%s was cut while it was read: of %" PRIu64 " bytes only %zu are left; "
-		   "packets that lay behind hold zeros", name_of(s), s->file_len, sl_map_good(s->map));
+	sl_trouble(f, "E203", true, "%s was cut while it was read: of %" PRIu64 " bytes only %" PRIu64
+		   " are left; packets that lay behind may hold zeros", name_of(s), s->file_len, still_there(s));
 }
 
-static inline bool give(struct sl_filter *f, struct pcapin *s, const struct sl_cap_rec *rec)
+/* A block for a record; its frame is at `off` of the segment. */
+static inline bool give(struct sl_filter *f, struct pcapin *s, const struct sl_cap_rec *rec, uint64_t off)
 {
 	struct sl_block *b = sl_block_new(f);
 
 	if (!b)
 		return false;
 	b->seg = (uint16_t)s->seg;
-	b->off = s->at + rec->off;
+	b->off = off;
 	b->time_ns = rec->time_ns;
 	b->len = b->frame_len = rec->cap_len;
 	b->wire_len = rec->wire_len;
@@ -296,7 +310,7 @@ static inline bool give(struct sl_filter *f, struct pcapin *s, const struct sl_c
 	b->iface = rec->iface < UINT16_MAX ? (uint16_t)rec->iface : UINT16_MAX;
 	b->flags |= (rec->flags & SL_CAP_NANO ? SL_B_NANO : 0) | (rec->flags & SL_CAP_IN ? SL_B_IN : 0) |
 		    (rec->flags & SL_CAP_OUT ? SL_B_OUT : 0);
-	if (!s->map || s->in)
+	if (s->in)
 		sl_segment_get(f, s->seg);
 	sl_emit(f, 0, b);
 	sl_count(&s->packets);
@@ -307,25 +321,66 @@ static inline bool give(struct sl_filter *f, struct pcapin *s, const struct sl_c
 	return true;
 }
 
-static int pcapin_pull(struct sl_filter *f, unsigned int max)
+/*
+ * From a mapping. The records of a batch are found first; then, before any of them
+ * goes out, the file is asked whether all of it was there.
+ */
+static int pull_mapped(struct sl_filter *f, struct pcapin *s, unsigned int max)
 {
-	struct pcapin *s = sl_state(f);
-	size_t used;
+	struct sl_cap_rec rec[SL_BATCH_MAX];
+	uint64_t there;
+	size_t used, at = s->at;
+	unsigned int n = 0;
+	int r = 1;
+
+	if (max > SL_BATCH_MAX)
+		max = SL_BATCH_MAX;
+	sl_map_ahead(s->map, at);
+	while (n < max) {
+		r = sl_cap_next(s->cap, s->p + at, s->len - at, true, &rec[n], &used);
+		if (r == 1) {
+			rec[n].off += at;
+			n++;
+		}
+		at += used;
+		if (r != 1)
+			break;
+	}
+	there = still_there(s);
+	for (unsigned int i = 0; i < n; i++) {
+		if (rec[i].off + rec[i].cap_len > there) {
+			report_cut(f, s);
+			return (int)i;
+		}
+		if (!give(f, s, &rec[i], rec[i].off))
+			return sl_fail(f, "E302", "out of memory");
+		s->at = rec[i].off + rec[i].cap_len;
+	}
+	s->at = at;
+	if (r != 1 && there < s->file_len) {
+		report_cut(f, s);
+	} else if (r < 0) {
+		r = give_up(f, s, r);
+		if (r < 0)
+			return r;
+	} else if (r == 0) {
+		s->over = true;
+	}
+	return (int)n;
+}
+
+/* From pieces that are collected as they come. */
+static int pull_collected(struct sl_filter *f, struct pcapin *s, unsigned int max)
+{
 	struct sl_cap_rec rec;
 	unsigned int n = 0;
+	size_t used;
 	int r;
 
-	if (s->map && !s->in)
-		sl_map_ahead(s->map, s->at);
 	while (n < max && !s->over) {
 		r = sl_cap_next(s->cap, s->p + s->at, s->len - s->at, s->eof, &rec, &used);
-		if (s->map && sl_map_good(s->map) != s->file_len &&
-		    (s->in || r != 1 || s->at + used > sl_map_good(s->map))) {
-			report_cut(f, s);
-			break;
-		}
 		if (r == 1) {
-			if (!give(f, s, &rec))
+			if (!give(f, s, &rec, s->at + rec.off))
 				return sl_fail(f, "E302", "out of memory");
 			s->at += used;
 			n++;
@@ -345,15 +400,26 @@ static int pcapin_pull(struct sl_filter *f, unsigned int max)
 			if (r == 0)
 				break;
 		}
+		if (s->map && !s->cut && still_there(s) < s->file_len)
+			report_cut(f, s);
 	}
+	return (int)n;
+}
+
+static int pcapin_pull(struct sl_filter *f, unsigned int max)
+{
+	struct pcapin *s = sl_state(f);
+	int n;
+
+	if (s->over)
+		return SL_EOF;
+	n = s->in ? pull_collected(f, s, max) : pull_mapped(f, s, max);
 	sl_progress(f, s->in ? sl_unpack_used(s->in) : s->at, s->file_len);
-	if (n)
-		return (int)n;
 	if (!s->over)
-		return 0;
+		return n;
 	if (s->in)
 		sl_wait_fd(f, -1, false);
-	return SL_EOF;
+	return n ? n : SL_EOF;
 }
 
 /*
@@ -364,7 +430,7 @@ static int pcapin_flush(struct sl_filter *f)
 {
 	struct pcapin *s = sl_state(f);
 
-	if (s->map && !s->cut && sl_map_good(s->map) != s->file_len)
+	if (s->map && !s->cut && still_there(s) < s->file_len)
 		report_cut(f, s);
 	return 0;
 }

@@ -101,23 +101,31 @@ int sl_capfile_resume(struct sl_capfile *o)
 	return o->fd < 0 ? -errno : 0;
 }
 
+static int make_ours(struct sl_capfile *o)
+{
+	int r;
+
+	if (!o->regular)
+		return 0;
+	if (sl_map_uses(o->dev, o->ino))
+		return -ETXTBSY;
+	r = claim(o);
+	if (r < 0)
+		return r;
+	o->ours = true;
+	return ftruncate(o->fd, 0) < 0 ? -errno : 0;
+}
+
 int sl_capfile_begin(struct sl_capfile *o, uint16_t link, bool nano)
 {
 	int r;
 
 	if (o->begun)
 		return 0;
-	if (o->regular) {
-		if (sl_map_uses(o->dev, o->ino))
-			return -ETXTBSY;
-		r = claim(o);
-		if (r < 0)
-			return r;
-		if (ftruncate(o->fd, 0) < 0) {
-			r = -errno;
-			unclaim(o);
-			return r;
-		}
+	r = make_ours(o);
+	if (r < 0) {
+		o->failed = true;
+		return r;
 	}
 	o->begun = true;
 	o->link = link;
@@ -355,14 +363,14 @@ int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned 
 
 static void close_up(struct sl_capfile *o)
 {
-	if (o->begun && o->regular)
+	if (o->ours)
 		unclaim(o);
 	sl_capfile_pause(o);
 	free(o->path);
 	free(o->ifaces);
 	o->path = NULL;
 	o->ifaces = NULL;
-	o->begun = false;
+	o->begun = o->ours = false;
 }
 
 int sl_capfile_done(struct sl_capfile *o)
@@ -373,7 +381,7 @@ int sl_capfile_done(struct sl_capfile *o)
 
 	if (!o->path)
 		return 0;
-	if (!o->begun && o->fd >= 0) {
+	if (!o->begun && !o->failed && o->fd >= 0) {
 		/* Nothing came: a file that says so. */
 		r = sl_capfile_begin(o, 1, false);
 		if (r == 0) {

@@ -409,7 +409,7 @@ static int report(struct sl_filter *f, struct sl_capfile *c, int error)
 {
 	struct pcapout *s = sl_state(f);
 	const char *name = strcmp(c->path, "-") ? c->path : "standard output";
-	char human[SL_HUMAN];
+	char human[SL_HUMAN], holds[128] = "no packet was saved there";
 
 	if (error == -EPIPE) {
 		/* Whoever was to read it has seen enough. */
@@ -417,12 +417,12 @@ static int report(struct sl_filter *f, struct sl_capfile *c, int error)
 		sl_finished(f);
 		return 0;
 	}
-	sl_human_bytes(c->size, human);
+	if (c->packets)
+		snprintf(holds, sizeof(holds), "it holds the first %llu packet%s, %s", (unsigned long long)c->packets,
+			 c->packets == 1 ? "" : "s", sl_human_bytes(c->size, human));
 	if (!strcmp(loss_of(error), "disk full"))
-		return sl_fail(f, "E207", "no room for more in %s (%s): it holds the first %llu packets, %s",
-			       name, strerror(-error), (unsigned long long)c->packets, human);
-	return sl_fail(f, "E206", "writing %s failed: %s; it holds the first %llu packets, %s", name,
-		       strerror(-error), (unsigned long long)c->packets, human);
+		return sl_fail(f, "E207", "no room for more in %s (%s): %s", name, strerror(-error), holds);
+	return sl_fail(f, "E206", "writing %s failed (%s): %s", name, strerror(-error), holds);
 }
 
 /* Write what is collected for a file; v[0 .. n) are its blocks. */
