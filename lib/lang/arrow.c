@@ -300,11 +300,21 @@ static uint32_t core_word(const char *s, uint32_t i)
 		struct lex_string st;
 
 		sl_lex_string(s, i, LEX_TAG, &st);
-		return st.end;
+		return !st.open && s[st.end] == s[st.end - 1] ? st.end + 1 : st.end;
 	}
 	while (tag_char(s[i]))
 		i++;
 	return i;
+}
+
+/* `odd name"->`: a tag that lost its opening quote. The end of it, or 0. */
+static uint32_t lost_opening(const char *s, uint32_t i)
+{
+	if (!lex_ident_start(s[i]) && s[i] != '!')
+		return 0;
+	while (s[i] && !strchr("\"'(){}[];>\n,", s[i]))
+		i++;
+	return (s[i] == '"' || s[i] == '\'') && s[i + 1] == '-' && s[i + 2] == '>' ? i + 1 : 0;
 }
 
 static void loose_core(const char *s, struct loose *l, uint32_t *pos)
@@ -312,6 +322,11 @@ static void loose_core(const char *s, struct loose *l, uint32_t *pos)
 	uint32_t i = *pos, next, end;
 
 	l->core = l->core_end = i;
+	end = lost_opening(s, i);
+	if (end) {
+		*pos = l->core_end = end;
+		return;
+	}
 	for (;;) {
 		next = blanks(s, i);
 		if (s[next] == ',') {
@@ -403,6 +418,17 @@ static bool mend_tag(struct parser *p, uint32_t from, uint32_t to, char *out, si
 		else
 			buf[n++] = s[i];
 	}
+	/* quotes that are there twice, or once */
+	while (n > 2 && strchr("\"'$", buf[0]) && buf[1] == buf[0]) {
+		memmove(buf, buf + 1, n);
+		n--;
+	}
+	while (n > 2 && (buf[n - 1] == '"' || buf[n - 1] == '\'') && buf[n - 2] == buf[n - 1])
+		n--;
+	if (n > 1 && n + 2 < sizeof(buf) && strchr("\"'", buf[n - 1]) && !strchr("\"'", buf[0])) {
+		memmove(buf + 1, buf, n);
+		buf[0] = buf[n++];
+	}
 	if (n && (buf[0] == '"' || buf[0] == '\'') && (n == 1 || buf[n - 1] != buf[0])) {
 		buf[n] = buf[0];
 		n++;
@@ -448,7 +474,9 @@ static char *mend_arrow(struct parser *p, const struct loose *l)
 	bool any = false;
 
 	if (l->core_end == l->core) {
-		if (strchr(l->p1, '<') && strncmp(l->p1, "<-", 2))
+		/* `<` alone is a slip for `>`, unless the text goes both ways elsewhere */
+		if (strchr(l->p1, '<') && strncmp(l->p1, "<-", 2) &&
+		    (strcmp(l->p1, "<") || strstr(s, "<>")))
 			return sl_arena_printf(p->arena, "<>");
 		if (!l->p1_blank && !l->lookalike &&
 		    (!strcmp(l->p1, "-->") || !strcmp(l->p1, "->>") || !strcmp(l->p1, "-")))
@@ -465,6 +493,11 @@ static char *mend_arrow(struct parser *p, const struct loose *l)
 		return NULL;
 	}
 	out[n++] = '-';
+	if (lost_opening(s, from) == l->core_end) {
+		if (!mend_tag(p, from, l->core_end, tag, sizeof(tag)))
+			return NULL;
+		return sl_arena_printf(p->arena, "-%s->", tag);
+	}
 	for (i = from; i <= l->core_end; i++) {
 		bool end = i == l->core_end || s[i] == ',';
 
@@ -556,6 +589,13 @@ bool sl_arrow_at(const struct parser *p, uint32_t pos)
 	/* `80->`: nothing else begins with a digit here */
 	if (lex_digit(p->s[pos]) || (p->s[pos] && strchr("!*$,", p->s[pos])))
 		return loose_arrow(p, pos, &l);
+	/* `"odd name"->` */
+	if (p->s[pos] == '"' || p->s[pos] == '\'') {
+		struct lex_string st;
+
+		sl_lex_string(p->s, pos, LEX_TAG, &st);
+		return !st.open && p->s[st.end] == '-' && loose_arrow(p, pos, &l);
+	}
 	return false;
 }
 

@@ -144,7 +144,7 @@ static void offer_closes(const struct parser *p, struct braces *b)
 		/* `} > (x)` at the start of a line leaves ` > (x)` */
 		line = i + 1;
 		before = indent(s, line);
-		if (before && (before == 1 || before <= base + 1) && strchr(">-<", s[line + before]) &&
+		if (before && s[line] == ' ' && before <= base + 1 && strchr(">-<", s[line + before]) &&
 		    s[line + before] && s[line + before] != '\n')
 			offer(b, line + before - 1, false, "}");
 	}

@@ -202,7 +202,8 @@ void sl_lex_string(const char *s, uint32_t pos, int where, struct lex_string *st
 	uint32_t close = find_quote(s, pos + 1, q);
 
 	st->open = st->doubled = false;
-	if (s[close] == q && close == pos + 1 && !ends_value(s[close + 1])) {
+	if (s[close] == q && close == pos + 1 &&
+	    (!ends_value(s[close + 1]) || (s[close + 1] == '-' && !(where & LEX_TAG)))) {
 		/* ""text": the first one is too much, if the text is closed later */
 		uint32_t later = find_quote(s, close + 1, q);
 

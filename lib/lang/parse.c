@@ -408,7 +408,7 @@ static enum after after_stage(struct parser *p, bool in_fan)
 			return AFTER_LINK;
 		}
 		id = sl_lex_ident(s, next);
-		if (id > next && s[id] == '-' && !sl_arrow_whole(p, id + 1)) {
+		if (id > next && s[id] == '-') {
 			struct sl_tlink link = { 0 };
 			uint32_t keep = p->pos;
 

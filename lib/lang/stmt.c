@@ -391,8 +391,9 @@ static bool parse_def(struct parser *p, struct sl_tstmt *st)
 		if (!parse_params(p, st, open))
 			return false;
 	} else {
-		d = sl_p_err(p, "E017", next > p->pos ? next : p->pos - 1, next > p->pos ? next + 1 : p->pos,
-			  "expected the parameters of '%s'", st->name);
+		d = sl_p_err(p, "E017", p->pos - (uint32_t)strlen(st->name ? st->name : ""),
+			     next + (next < p->n && s[next] != '\n'),
+			     "expected the parameters of '%s' in parentheses", st->name);
 		sl_err_label(d, "as in def %s(port=80) { ... }", st->name);
 		return false;
 	}
@@ -402,6 +403,11 @@ static bool parse_def(struct parser *p, struct sl_tstmt *st)
 		sl_err_label(d, "one is enough");
 		sl_err_fix(d, "%s", "");
 		p->pos = next + 1;
+		next = sl_lex_inline(s, p->pos);
+	}
+	while ((unsigned char)s[next] >= 0x80 && !p->stop) {
+		p->pos = next;
+		sl_p_unknown(p);
 		next = sl_lex_inline(s, p->pos);
 	}
 	if (s[next] == '\n' && s[sl_lex_all(s, next)] == '{') {
@@ -487,7 +493,7 @@ static bool parse_stmt(struct parser *p, struct sl_tstmt *st)
 {
 	static const char *const keywords[] = { "def", "let", "set", "use" };
 	const char *s = p->s;
-	uint32_t start = p->pos, end = sl_lex_ident(s, start), next;
+	uint32_t start = p->pos, end = sl_lex_ident(s, start), next, tag;
 	struct sl_diag_new *d;
 	const char *kw;
 	size_t i;
@@ -511,7 +517,11 @@ static bool parse_stmt(struct parser *p, struct sl_tstmt *st)
 		next = end;
 		while (lex_blank(s[next]))
 			next++;
-		if (s[next] == '=' && s[next + 1] != '>') {
+		tag = next + 1;
+		while (s[next] == '=' && lex_ident_char(s[tag]))
+			tag++;
+		if (s[next] == '=' && s[next + 1] != '>' &&
+		    !(tag > next + 1 && strchr("=-", s[tag]) && s[tag + 1] == '>')) {
 			uint32_t cut = start;
 
 			for (i = 0; i < 4; i++)

@@ -237,6 +237,34 @@ bool sl_parse_string(struct parser *p, struct sl_tvalue *v, int where, uint32_t 
 /* --- brackets that are missing -------------------------------------------- */
 
 /*
+ * `(regex a(b)*d")`: an opening quote is lost, and what was text is read as
+ * brackets. Told by a quote further on that can only be a closing one.
+ */
+static bool lost_opening(struct parser *p, const struct args_at *at)
+{
+	const char *s = p->s;
+	uint32_t i = p->pos, start = p->pos;
+	struct sl_diag_new *d;
+
+	while (s[i] && !strchr("\"'\n", s[i]))
+		i++;
+	if ((s[i] != '"' && s[i] != '\'') || strchr(" =(,[", s[i - 1]) ||
+	    !strchr(" ),]", s[i + 1]))
+		return false;
+	while (start > at->from && !strchr(" \t\n=,(", s[start - 1]))
+		start--;
+	d = sl_p_err(p, "E003", start, i + 1, "this text has no opening quote");
+	sl_err_label(d, "did you mean %c%.*s ?", s[i], (int)(i + 1 - start), s + start);
+	sl_err_fix(d, "%c%.*s", s[i], (int)(i + 1 - start), s + start);
+	p->pos = i + 1;
+	while (s[p->pos] && s[p->pos] != '\n' && s[p->pos] != at->close)
+		p->pos++;
+	if (s[p->pos] == at->close)
+		p->pos++;
+	return true;
+}
+
+/*
  * A closing bracket is missing: say where it should have been and go on from
  * there. That is before an arrow that leads to a stage, before a placement, at
  * the end of the line unless the next one goes on with arguments, else here.
@@ -247,6 +275,10 @@ bool sl_parse_missing_close(struct parser *p, const struct args_at *at)
 	uint32_t limit = p->pos, i = at->from, spot, word = at->from;
 	struct sl_diag_new *d;
 
+	if (s[limit] == '(' && lost_opening(p, at))
+		return true;
+	spot = at->from;
+
 	if (limit - i > LOOK_MAX)
 		i = limit;
 	for (; i < limit; i++) {
@@ -256,6 +288,8 @@ bool sl_parse_missing_close(struct parser *p, const struct args_at *at)
 			sl_lex_string(s, i, 0, &st);
 			i = st.end - 1;
 			word = st.end;
+			if (st.end <= limit)
+				spot = st.end;
 			continue;
 		}
 		if (s[i] == '#') {
@@ -267,7 +301,7 @@ bool sl_parse_missing_close(struct parser *p, const struct args_at *at)
 			word = i + 1;
 		if ((s[i] == '-' || s[i] == '>' || s[i] == '<') && i > at->open && sl_arrow_whole(p, i))
 			break;
-		if (s[i] == '@' && i > word) {
+		if (s[i] == '@' && (i > word || i == at->from)) {
 			uint32_t to = sl_lex_ident(s, i + 1);
 
 			if (sl_lex_is_space(s + i + 1, to - i - 1))
@@ -283,10 +317,11 @@ bool sl_parse_missing_close(struct parser *p, const struct args_at *at)
 			    s[next] != '"' && s[next] != '\'')
 				break;
 		}
+		if (!lex_blank(s[i]) && s[i] != '\n')
+			spot = i + 1;
 	}
-	if (i > limit)
-		i = limit;
-	spot = sl_lex_trim(s, at->from, i);
+	if (limit - at->from > LOOK_MAX)
+		spot = sl_lex_trim(s, at->from, limit);
 	d = sl_p_err(p, "E013", spot, spot, at->close == ')' ? "a filter's parenthesis is not closed"
 							  : "a bracket is not closed");
 	sl_err_label(d, "'%c' is missing here", at->close);
@@ -345,6 +380,7 @@ static bool parse_list(struct parser *p, struct sl_tvalue *v, const struct args_
 						  "this bracket is opened twice");
 					sl_err_label(d, "one '[' is enough");
 					sl_err_fix(d, "%s", "");
+					p->pos = at.from;
 				} else {
 					at.from = at.from > p->pos ? p->pos : at.from;
 					sl_parse_missing_close(p, &at);
@@ -405,7 +441,11 @@ static bool parse_word(struct parser *p, struct sl_tvalue *v)
 				  "this letter only looks like '%s'", ascii);
 			sl_err_label(d, "in ASCII: '%s'", ascii);
 			sl_err_fix(d, "%s", ascii);
-		} else if (s[end] == '$' && lex_ident_start(s[end + 1])) {
+		} else if (s[end] == '$' && s[end + 1] == '$') {
+			d = sl_p_err(p, "E001", end, end + 1, "this '$' is there twice");
+			sl_err_label(d, "one is enough");
+			sl_err_fix(d, "%s", "");
+		} else if (s[end] == '$' && lex_ident_start(s[end + 1]) && end > start) {
 			uint32_t id = sl_lex_ident(s, end + 1);
 
 			d = sl_p_err(p, "E001", start, bad, "a variable within a word needs quotes");
@@ -749,6 +789,8 @@ bool sl_parse_args(struct parser *p, const struct args_at *where, struct sl_targ
 			sl_p_unknown(p);
 			return false;
 		}
+		if (c == '-' && at.close && sl_arrow_whole(p, p->pos))
+			return sl_parse_missing_close(p, &at);
 		comma = false;
 		if (!parse_arg(p, &at, args, n))
 			return false;
