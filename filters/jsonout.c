@@ -141,7 +141,7 @@ static uint64_t tuple_id(const struct sl_tuple *t)
 
 /* ---- objects ------------------------------------------------------ */
 
-static void put_time(struct sl_json *j, uint64_t time_ns, bool nano)
+static void put_time(struct sl_json *j, uint64_t time_ns)
 {
 	time_t second = (time_t)(time_ns / 1000000000u);
 	uint32_t ns = (uint32_t)(time_ns % 1000000000u);
@@ -152,7 +152,7 @@ static void put_time(struct sl_json *j, uint64_t time_ns, bool nano)
 	if (!time_ns || !gmtime_r(&second, &tm))
 		return;
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof(text) - n, nano ? ".%09u+0000" : ".%06u+0000", nano ? ns : ns / 1000);
+	snprintf(text + n, sizeof(text) - n, ".%06u+0000", ns / 1000);
 	sl_json_kstr(j, "timestamp", text);
 }
 
@@ -254,7 +254,7 @@ static void put_object(struct sl_filter *f, struct jsonout *o, struct sl_block *
 
 	sl_json_reset(j);
 	sl_json_open(j, '{');
-	put_time(j, b->time_ns, b->flags & SL_B_NANO);
+	put_time(j, b->time_ns);
 	if (flow_id)
 		sl_json_ku64(j, "flow_id", flow_id);
 	sl_json_kstr(j, "event_type", o->alert ? "alert" : o->type == SL_BYTES ? "stream" : "packet");
