@@ -176,7 +176,7 @@ static void use(struct sl_build *b, struct sl_file *from, const struct sl_tstmt 
 	unsigned int n = 0;
 	struct sl_file *f;
 	struct stat sb;
-	char *path;
+	char *path = NULL;
 	int r;
 
 	for (f = b->files; f; f = f->next)

@@ -93,8 +93,31 @@ static const char *list_of(struct sl_build *b, const struct family *fam)
 	return s;
 }
 
+static bool read_value(struct sl_build *b, const struct option *o, const struct sl_rvalue *v,
+		       struct option_value *out);
+
+/* What would be wrong with the value, were the option the one that was meant. */
+static void also_value(struct sl_build *b, struct sl_diag_new *d, const struct option *o,
+		       const struct sl_rvalue *v)
+{
+	struct sl_diags *told = b->ds, *aside = sl_diags_new();
+	struct option_value unused = { 0 };
+	const struct sl_diag *why;
+
+	if (!aside)
+		return;
+	b->ds = aside;
+	read_value(b, o, v, &unused);
+	b->ds = told;
+	why = sl_diags_get(aside, 0);
+	if (why)
+		sl_err_also(d, v->at, "and %s", why->n_labels && *why->labels[0].text ?
+			    why->labels[0].text : why->message);
+	sl_diags_free(aside);
+}
+
 static void no_such_option(struct sl_build *b, struct sl_scope *s, const struct family *fam,
-			   const struct sl_targ *a)
+			   const struct sl_targ *a, const struct sl_rvalue *v)
 {
 	const struct option *o;
 	struct sl_diag_new *d;
@@ -119,6 +142,9 @@ static void no_such_option(struct sl_build *b, struct sl_scope *s, const struct 
 	for (o = fam->options; o->name; o++)
 		sl_near_add(&near, o->name, 0);
 	sl_near_tell(&near, d, "", "");
+	for (o = fam->options; o->name; o++)
+		if (near.n && !strcmp(o->name, near.best[0].word))
+			also_value(b, d, o, v);
 	sl_err_note(d, "%s", list_of(b, fam));
 	sl_build_in(s, d);
 }
@@ -168,11 +194,12 @@ static bool read_value(struct sl_build *b, const struct option *o, const struct 
 		for (c = o->choices; *c; c++)
 			sl_near_add(&near, *c, 0);
 		sl_near_tell(&near, d, "", "");
-		for (c = o->choices; *c; c++) {
-			if (!near.n && c == o->choices && !o->choices[1])
-				sl_err_fix(d, "%s", *c);
-			sl_err_note(d, "it can be: %s", *c);
-		}
+		if (!near.n && !o->choices[1])
+			sl_err_fix(d, "%s", o->choices[0]);
+		out->shown = o->choices[0];
+		for (c = o->choices + 1; *c; c++)
+			out->shown = sl_build_printf(b, "%s, %s", out->shown, *c);
+		sl_err_note(d, "it can be: %s", out->shown);
 		return false;
 	case OPT_WORD:
 		if (v->len)
@@ -213,7 +240,7 @@ static const char *read_options(struct sl_build *b, struct sl_scope *s, const st
 				break;
 		r = sl_resolve(b, s, &args[i].value);
 		if (!fam->options[k].name) {
-			no_such_option(b, s, fam, &args[i]);
+			no_such_option(b, s, fam, &args[i], &r);
 			continue;
 		}
 		if (values[k].given) {

@@ -24,6 +24,7 @@ struct printer {
 	bool *done;		/* by id: was written */
 	bool *say;		/* by id: with its name */
 	bool *planned;		/* by id: seen by plan() */
+	char **name;		/* by id: as it is written, where it is */
 	unsigned int *turn;	/* ids in the order in which they are written */
 	unsigned int n_turn;
 };
@@ -42,11 +43,28 @@ static unsigned int visible_in(const struct printer *p, const struct sl_node *n)
 	return k;
 }
 
-static void put_name(FILE *f, const char *name)
+/* A name in the letters that SRL has, and unlike all that were made before. */
+static char *plain_name(const struct printer *p, const struct sl_node *n)
 {
-	for (; *name; name++)
-		putc((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
-		     (*name >= '0' && *name <= '9') ? *name : '_', f);
+	size_t len = strlen(n->name);
+	char *name = malloc(len + p->n_turn + 2), *c;
+	unsigned int i;
+	bool taken;
+
+	if (!name)
+		return NULL;
+	memcpy(name, n->name, len + 1);
+	for (c = name; *c; c++)
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+			*c = '_';
+	do {
+		taken = false;
+		for (i = 0; i < p->g->n_nodes && !taken; i++)
+			taken = p->name[i] && !strcmp(p->name[i], name);
+		if (taken)
+			strcat(name, "_");
+	} while (taken);
+	return name;
 }
 
 /* ---- which names must be written ------------------------------------ */
@@ -90,7 +108,7 @@ static bool same_by_itself(const struct printer *p, unsigned int turn)
 	return !strcmp(buf, n->name);
 }
 
-static void plan(struct printer *p)
+static bool plan(struct printer *p)
 {
 	const struct sl_graph *g = p->g;
 	unsigned int i;
@@ -98,7 +116,7 @@ static void plan(struct printer *p)
 	for (i = 0; i < g->n_nodes; i++) {
 		const struct sl_node *n = g->nodes[i];
 
-		p->say[i] = n->named || strchr(n->name, '/') != NULL;
+		p->say[i] = n->named || strchr(n->name, '/') || n->type->inputs;
 	}
 	for (i = 0; i < g->n_nodes; i++)
 		if (!hidden(p, g->nodes[i]) && !p->planned[i] && !visible_in(p, g->nodes[i]))
@@ -109,13 +127,23 @@ static void plan(struct printer *p)
 	for (i = 0; i < p->n_turn; i++)
 		if (!p->say[p->turn[i]] && !same_by_itself(p, i))
 			p->say[p->turn[i]] = true;
+	for (i = 0; i < p->n_turn; i++) {
+		unsigned int id = p->turn[i];
+
+		if (!p->say[id])
+			continue;
+		p->name[id] = plain_name(p, g->nodes[id]);
+		if (!p->name[id])
+			return false;
+	}
+	return true;
 }
 
 /* ---- writing --------------------------------------------------------- */
 
 static void put_args(struct printer *p, const struct sl_node *n)
 {
-	unsigned int i, k, pos = 0;
+	unsigned int i, pos = 0;
 
 	for (i = 0; i < n->n_bound; i++) {
 		const struct sl_bound *b = &n->bound[i];
@@ -124,9 +152,6 @@ static void put_args(struct printer *p, const struct sl_node *n)
 		if (!show || !b->text)
 			continue;
 		/* the next one in place needs no name, if those before it were written */
-		for (k = 0; k < i && b->param->pos == pos + 1; k++)
-			if (n->bound[k].param->pos == b->param->pos)
-				break;
 		if (b->param->pos && b->param->pos == pos + 1) {
 			fprintf(p->out, " %s", b->text);
 			pos++;
@@ -140,7 +165,7 @@ static void put_filter(struct printer *p, const struct sl_node *n)
 {
 	putc('(', p->out);
 	if (p->say[n->id]) {
-		put_name(p->out, n->name);
+		fputs(p->name[n->id], p->out);
 		fputs(": ", p->out);
 	}
 	fputs(n->type->name, p->out);
@@ -167,13 +192,13 @@ static void put_target(struct printer *p, const struct sl_stream *s, unsigned in
 {
 	put_arrow(p, s);
 	if (p->done[s->to->id]) {
-		put_name(p->out, s->to->name);
+		fputs(p->name[s->to->id], p->out);
 		if (s->to->type->inputs)
 			fprintf(p->out, ".%s", s->to->type->inputs[s->input]);
 		return;
 	}
 	if (s->to->type->inputs) {	/* written on its own, further down */
-		put_name(p->out, s->to->name);
+		fputs(p->name[s->to->id], p->out);
 		fprintf(p->out, ".%s", s->to->type->inputs[s->input]);
 		return;
 	}
@@ -223,11 +248,12 @@ static void put_settings(struct printer *p)
 	putc('\n', p->out);
 }
 
-static void put_graph(struct printer *p)
+static bool put_graph(struct printer *p)
 {
 	unsigned int i;
 
-	plan(p);
+	if (!plan(p))
+		return false;
 	put_settings(p);
 	for (i = 0; i < p->n_turn; i++) {
 		const struct sl_node *n = p->g->nodes[p->turn[i]];
@@ -237,38 +263,39 @@ static void put_graph(struct printer *p)
 		put_chain(p, n, 0);
 		putc('\n', p->out);
 	}
+	return true;
 }
 
 char *sl_graph_print(const struct sl_graph *g, bool all)
 {
-	unsigned int n = g->n_nodes + 1;
+	unsigned int n = g->n_nodes + 1, i;
 	struct printer p = { .g = g, .all = all };
 	char *text = NULL;
 	size_t len = 0;
+	bool ok = false;
 
 	p.done = calloc(n, 3 * sizeof(bool));
 	p.turn = calloc(n, sizeof(*p.turn));
+	p.name = calloc(n, sizeof(*p.name));
 	p.out = open_memstream(&text, &len);
-	if (!p.done || !p.turn || !p.out)
-		goto fail;
-	p.say = p.done + n;
-	p.planned = p.say + n;
-	put_graph(&p);
-	if (fclose(p.out)) {
-		p.out = NULL;
-		goto fail;
+	if (p.done && p.turn && p.name && p.out) {
+		p.say = p.done + n;
+		p.planned = p.say + n;
+		ok = put_graph(&p);
 	}
+	if (p.out && fclose(p.out))
+		ok = false;
+	for (i = 0; p.name && i < n; i++)
+		free(p.name[i]);
+	free(p.name);
 	free(p.done);
 	free(p.turn);
+	if (!ok) {
+		free(text);
+		return NULL;
+	}
 	/* a single line stands alone */
 	if (len && strchr(text, '\n') == text + len - 1)
 		text[len - 1] = '\0';
 	return text;
-fail:
-	if (p.out)
-		fclose(p.out);
-	free(text);
-	free(p.done);
-	free(p.turn);
-	return NULL;
 }

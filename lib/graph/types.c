@@ -113,6 +113,8 @@ void sl_order_nodes(struct sl_build *b)
 		if (!left[i])
 			continue;
 		sl_bnode_of(g->nodes[i])->tainted = true;
+		for (k = 0; k < g->nodes[i]->n_out; k++)
+			sl_bstream_of(g->nodes[i]->out[k])->type_unknown = true;
 		g->nodes[i]->order = n;
 		g->sorted[n++] = g->nodes[i];
 	}
