@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "peek.h"
 #include "screen.h"
 
 enum screen_state { OPEN, RELEASED, MATCHED, LATE };
@@ -568,7 +567,7 @@ int screen_open(struct sl_filter *f)
 {
 	struct screen *s = sl_state(f);
 
-	s->bytes = peek_in_type(f) == SL_BYTES;
+	s->bytes = sl_in_type(f) == SL_BYTES;
 	if (!f->shared)
 		return sl_fail(f, "E302", "%s has no patterns", f->name);
 	if (s->bytes && table_grow(s) < 0)

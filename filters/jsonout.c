@@ -33,7 +33,6 @@
 #include "core/json.h"
 #include "core/outfile.h"
 #include "filter.h"
-#include "peek.h"
 
 enum { PER_AUTO, PER_BLOCK, PER_FLOW };
 enum { PAYLOAD_OFF, PAYLOAD_PRINTABLE, PAYLOAD_BASE64 };
@@ -356,7 +355,7 @@ static int jsonout_open(struct sl_filter *f)
 	enum sl_class_type kind = sl_class_kind(f);
 	int r;
 
-	o->type = peek_in_type(f);
+	o->type = sl_in_type(f);
 	o->per_flow = o->per == PER_FLOW || (o->per == PER_AUTO && o->type == SL_BYTES);
 	o->classed = kind != SL_CLASS_NONE;
 	o->alert = kind == SL_CLASS_GROUP;

@@ -31,7 +31,6 @@
 #include <time.h>
 
 #include "core/outfile.h"
-#include "peek.h"
 #include "print-packet.h"
 
 enum { STYLE_LINE, STYLE_HEX, STYLE_BYLINE };
@@ -231,7 +230,7 @@ static int print_open(struct sl_filter *f)
 	struct print *p = sl_state(f);
 	int r;
 
-	p->type = peek_in_type(f);
+	p->type = sl_in_type(f);
 	p->utc = !getenv("TZ");
 	r = sl_outfile_open(&p->out, p->file);
 	if (r < 0)

@@ -379,6 +379,8 @@ void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)
 const char *sl_class_text(const struct sl_filter *f, const struct sl_block *b, char *buf, size_t size);
 /* What the classes of the blocks that come in mean; SL_CLASS_NONE: they have none. */
 enum sl_class_type sl_class_kind(const struct sl_filter *f);
+/* The one type of stream that comes in (enum sl_stream_type); 0 for a source. */
+unsigned int sl_in_type(const struct sl_filter *f);
 /* Has the node arrows coming in, arrows going out? (exec is a source without the first) */
 bool sl_has_input(const struct sl_filter *f);
 bool sl_has_output(const struct sl_filter *f);

@@ -19,6 +19,11 @@ static const struct sl_node *classer_of(const struct sl_stream *s, bool *groups)
 	return s->from->classer;
 }
 
+unsigned int sl_in_type(const struct sl_filter *f)
+{
+	return sl_inst(f)->node->in_type;
+}
+
 enum sl_class_type sl_class_kind(const struct sl_filter *f)
 {
 	const struct sl_node *n = sl_inst(f)->node, *c;
