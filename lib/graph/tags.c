@@ -97,6 +97,35 @@ static void near_groups(struct sl_near *near, const struct sl_node *n, int bias)
 		sl_near_add(near, name, bias);
 }
 
+static void near_outs(struct sl_near *near, const struct sl_bstream *s)
+{
+	unsigned int i;
+
+	for (i = 0; s->from_macro && i < s->from_macro->n_junctions; i++)
+		if (s->from_macro->junctions[i].out && s->from_macro->junctions[i].name)
+			sl_near_add(near, s->from_macro->junctions[i].name, 0);
+}
+
+/* The likeliest name is an out of the macro that no arrow leaves: which of the two has the slip? */
+static bool blame_out(struct sl_build *b, struct sl_bstream *s, const struct sl_rtag *tag,
+		      const struct sl_near *near)
+{
+	const struct sl_junction *j;
+	struct sl_diag_new *d;
+
+	if (!near->n || !s->from_macro)
+		return false;
+	j = sl_junction_of(s->from_macro, true, near->best[0].word);
+	if (!j || j->uses || !sl_blame_declared(tag->name, j->name))
+		return false;
+	d = sl_err(b->ds, "E132", j->at, "the output '%s' is never used, and there is no '%s'", j->name,
+		   tag->name);
+	sl_err_label(d, "did you mean '%s'?", tag->name);
+	sl_err_fix(d, "%s", tag->name);
+	sl_err_also(d, tag->at, "it is used here");
+	return true;
+}
+
 static void near_names(struct sl_near *near, const struct sl_bstream *s, const struct sl_node *classer)
 {
 	const struct sl_filter_type *t = s->s.from->type;
@@ -105,17 +134,14 @@ static void near_names(struct sl_near *near, const struct sl_bstream *s, const s
 
 	for (i = 0; t->ports && t->ports[i].name; i++)
 		sl_near_add(near, t->ports[i].name, 0);
-	if (s->from_macro)
-		for (i = 0; i < s->from_macro->n_junctions; i++)
-			if (s->from_macro->junctions[i].out && s->from_macro->junctions[i].name)
-				sl_near_add(near, s->from_macro->junctions[i].name, 0);
+	near_outs(near, s);
 	if (groups_port(t))
 		near_groups(near, s->s.from, 0);
 	sl_near_add(near, "else", 1);
 	switch (sl_node_class(classer)) {
 	case SL_CLASS_PORT:
 		for (i = 0; (name = sl_service_at(i)); i++)
-			sl_near_add(near, name, 3);
+			sl_near_add(near, name, i < 12 ? 3 : 6);	/* common ones come first */
 		break;
 	case SL_CLASS_PROTO:
 		for (i = 0; (name = sl_proto_at(i)); i++)
@@ -161,6 +187,8 @@ static void no_such_name(struct sl_build *b, struct sl_bstream *s, const struct 
 	sl_near_init(&near, tag->name);
 	near_names(&near, s, classer);
 	s->broken = true;
+	if (blame_out(b, s, tag, &near))
+		return;
 	if (!classer && !s->s.from->type->ports && !near.n) {
 		d = sl_err(b->ds, "E133", tag->at, "blocks have no class here");
 		sl_err_label(d, "no filter before this arrow gives them one");
@@ -238,7 +266,7 @@ static bool name_tag(struct sl_build *b, struct sl_bstream *s, const struct sl_r
 {
 	struct sl_node *from = s->s.from;
 	int port = port_find(from->type, tag->name), groups = groups_port(from->type);
-	struct sl_near near;
+	struct sl_near near, outs;
 
 	if (port > 0) {
 		term->kind = SL_TERM_PORT;
@@ -265,7 +293,9 @@ static bool name_tag(struct sl_build *b, struct sl_bstream *s, const struct sl_r
 		for (i = 0; from->type->ports && from->type->ports[i].name; i++)
 			sl_near_add(&near, from->type->ports[i].name, 0);
 		sl_near_add(&near, "else", 0);
-		if (!near.n || near.best[0].cost > 18) {
+		sl_near_init(&outs, tag->name);
+		near_outs(&outs, s);
+		if (!outs.n && (!near.n || near.best[0].cost > 18)) {
 			term->port = (uint8_t)groups;
 			return true;
 		}

@@ -93,7 +93,7 @@ static bool is_good_name(const char *w)
 	static const char *const others[] = {
 		"B", "s", "m", "h", "d", "ms", "us", "ns", "min", "kB", "MB", "GB", "KiB", "MiB", "GiB",
 		"k", "M", "G", "http", "https", "", "kernel", "tc", "sk", "dport", "icp", "dcp", "qotd",
-		"ssh", "tftp", "nntp", "smtps", "hex", "echo", "on", "no", "off", "x", "n", "a", "i", "f",
+		"ssh", "ssmtp", "tftp", "nntp", "smtps", "hex", "echo", "on", "no", "off", "x", "n", "a", "i", "f",
 		NULL
 	};
 	unsigned int i;
