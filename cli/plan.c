@@ -3,7 +3,6 @@
 #include "cli.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static const char *plural(unsigned int n, const char *one, const char *many)
 {
@@ -40,7 +39,7 @@ int verb_check(const struct call *c)
 int verb_plan(const struct call *c)
 {
 	struct opened o;
-	char *using, *why;
+	char *why;
 	int r;
 
 	if (c->has[F_SRL] + c->has[F_JSON] + c->has[F_WHY] > 1)
@@ -58,13 +57,6 @@ int verb_plan(const struct call *c)
 		r = why ? out_words(stdout, why) :
 		    out_call_error("the plan has no filter named '%s'", c->why);
 	} else {
-		using = sl_plan_using(o.plan);
-		if (using && *using) {
-			fputs("using: ", stdout);
-			out_words(stdout, strdup(using));
-			putchar('\n');
-		}
-		free(using);
 		out_words(stdout, sl_plan_draw(o.plan, SL_DRAW_ASCII));
 		putchar('\n');
 		r = out_words(stdout, sl_plan_text(o.plan));

@@ -3,7 +3,7 @@
  * feed -- packets from the program that uses the library
  *
  *	(feed)
- *	(in: feed) > (tcp) > (out: take)
+ *	(input: feed) > (tcp) > (output: take)
  *
  * in   none: the program calls sl_feed()
  * out  packets
@@ -199,7 +199,7 @@ static void feed_close(struct sl_filter *f)
 
 static const char *const feed_examples[] = {
 	"(feed) > (tcp) -80-> (count)",
-	"(in: feed) > (tcp) -443-> (out: take)",
+	"(input: feed) > (tcp) -443-> (output: take)",
 	NULL
 };
 

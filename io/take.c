@@ -3,7 +3,7 @@
  * take -- blocks to the program that uses the library
  *
  *	(take)
- *	(out: take limit=1000)
+ *	(output: take limit=1000)
  *
  * in   any stream
  * out  none: the program calls sl_take()
@@ -104,7 +104,7 @@ static void take_close(struct sl_filter *f)
 
 static const char *const take_examples[] = {
 	"(feed) > (tcp) -80-> (take)",
-	"(feed) > (tcp) > (untcp) > (out: take limit=1000)",
+	"(feed) > (tcp) > (untcp) > (output: take limit=1000)",
 	NULL
 };
 
