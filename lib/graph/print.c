@@ -100,12 +100,22 @@ static bool same_by_itself(const struct printer *p, unsigned int turn)
 		for (i = 0; i < p->n_turn && !taken; i++) {
 			const struct sl_node *o = p->g->nodes[p->turn[i]];
 
-			taken = o != n && !strcmp(o->name, buf) && (p->say[o->id] || i < turn);
+			if (p->name[o->id])
+				taken = !strcmp(p->name[o->id], buf);
+			else
+				taken = i < turn && !strcmp(o->name, buf);
 		}
 		if (!taken)
 			break;
 	}
 	return !strcmp(buf, n->name);
+}
+
+static bool say_name(struct printer *p, unsigned int id)
+{
+	p->say[id] = true;
+	p->name[id] = plain_name(p, p->g->nodes[id]);
+	return p->name[id] != NULL;
 }
 
 static bool plan(struct printer *p)
@@ -125,17 +135,11 @@ static bool plan(struct printer *p)
 		if (!hidden(p, g->nodes[i]) && !p->planned[i])
 			plan_node(p, g->nodes[i]);
 	for (i = 0; i < p->n_turn; i++)
-		if (!p->say[p->turn[i]] && !same_by_itself(p, i))
-			p->say[p->turn[i]] = true;
-	for (i = 0; i < p->n_turn; i++) {
-		unsigned int id = p->turn[i];
-
-		if (!p->say[id])
-			continue;
-		p->name[id] = plain_name(p, g->nodes[id]);
-		if (!p->name[id])
+		if (p->say[p->turn[i]] && !say_name(p, p->turn[i]))
 			return false;
-	}
+	for (i = 0; i < p->n_turn; i++)
+		if (!p->say[p->turn[i]] && !same_by_itself(p, i) && !say_name(p, p->turn[i]))
+			return false;
 	return true;
 }
 
