@@ -5,13 +5,13 @@
 #include <ctype.h>
 #include <string.h>
 
-/* The first line of a page is its title. */
+/* The first line of a page is its title, "E104: ...". */
 static int list(void)
 {
 	for (const char *const *code = sl_codes(); *code; code++) {
 		const char *page = sl_explain(*code);
 
-		printf("%s  %.*s\n", *code, (int)strcspn(page ? page : "", "\n"), page ? page : "");
+		printf("%.*s\n", (int)strcspn(page ? page : *code, "\n"), page ? page : *code);
 	}
 	return EXIT_OK;
 }

@@ -93,6 +93,7 @@ static unsigned int list(const char *pattern)
 static void inspect_param(const struct sl_param *p, int w_name, int w_kind)
 {
 	char kind[256], *def = sl_param_default(p);
+	char *min = sl_param_number(p, p->min), *max = sl_param_number(p, p->max);
 	char name[80];
 
 	snprintf(name, sizeof(name), "%s%s", p->name, p->required ? "*" : "");
@@ -107,17 +108,19 @@ static void inspect_param(const struct sl_param *p, int w_name, int w_kind)
 	else if (def && *def)
 		printf("  default %s", def);
 	if (p->min && p->max)
-		printf("  %llu to %llu", (unsigned long long)p->min, (unsigned long long)p->max);
+		printf("  %s to %s", min, max);
 	else if (p->min)
-		printf("  at least %llu", (unsigned long long)p->min);
+		printf("  at least %s", min);
 	else if (p->max)
-		printf("  at most %llu", (unsigned long long)p->max);
+		printf("  at most %s", max);
 	if (p->live)
 		fputs("  live", stdout);
 	if (p->alias)
 		printf("  (also %s=)", p->alias);
 	putchar('\n');
 	free(def);
+	free(min);
+	free(max);
 }
 
 static void inspect_params(const struct sl_filter_type *t)

@@ -36,6 +36,19 @@ static void roff(FILE *f, const char *s)
 	}
 }
 
+static void capital(FILE *f, const char *s)
+{
+	if (*s >= 'a' && *s <= 'z')
+		fputc(*s++ - 'a' + 'A', f);
+	roff(f, s);
+}
+
+static void sentence(FILE *f, const char *s)
+{
+	capital(f, s);
+	fputs(".\n", f);
+}
+
 static void code(FILE *f, const char *text)
 {
 	fputs(".RS 4\n.EX\n", f);
@@ -94,6 +107,18 @@ static void types(FILE *f, unsigned int mask)
 		fputs("nothing", f);
 }
 
+static void bound(FILE *f, const char *what, const struct sl_param *p, uint64_t v)
+{
+	char *text = v ? sl_param_number(p, v) : NULL;
+
+	if (text) {
+		fputs(what, f);
+		roff(f, text);
+		fputs(".\n", f);
+	}
+	free(text);
+}
+
 static void param(FILE *f, const struct sl_param *p)
 {
 	char kind[256], *def = sl_param_default(p);
@@ -103,7 +128,7 @@ static void param(FILE *f, const struct sl_param *p)
 	fputs("\\fR=\\fI", f);
 	roff(f, sl_param_kind(p, kind, sizeof(kind)));
 	fputs("\\fR\n", f);
-	roff(f, p->help ? p->help : "");
+	capital(f, p->help ? p->help : "");
 	if (p->unit) {
 		fputs(", in ", f);
 		roff(f, p->unit);
@@ -120,10 +145,8 @@ static void param(FILE *f, const struct sl_param *p)
 		roff(f, def);
 		fputs(".\n", f);
 	}
-	if (p->min)
-		fprintf(f, "At least %llu.\n", (unsigned long long)p->min);
-	if (p->max)
-		fprintf(f, "At most %llu.\n", (unsigned long long)p->max);
+	bound(f, "At least ", p, p->min);
+	bound(f, "At most ", p, p->max);
 	if (p->live)
 		fputs("Live.\n", f);
 	if (p->alias) {
@@ -139,8 +162,7 @@ static void filter(FILE *f, const struct sl_filter_type *t)
 	fputs(".SS ", f);
 	roff(f, t->name);
 	fputs("\n", f);
-	roff(f, t->brief);
-	fputs(".\n", f);
+	sentence(f, t->brief);
 	about_each(t->name, only_usage, f);
 	fputs(".PP\nTakes ", f);
 	types(f, t->in);

@@ -62,6 +62,8 @@ const char *sl_param_kind(const struct sl_param *p, char *buf, size_t size);
 /* What a parameter is when the request leaves it out, as SRL writes it ("10s");
  * NULL when it has no such value or memory is out. Caller frees. */
 char *sl_param_default(const struct sl_param *p);
+/* A number of the parameter's type, its bounds for instance, as SRL writes it. Caller frees. */
+char *sl_param_number(const struct sl_param *p, uint64_t v);
 
 /* The descriptor as JSON, see streamline-inspect(1). */
 char *sl_type_json(const struct sl_filter_type *type);

@@ -54,6 +54,13 @@ static const char *number(const struct sl_param *p, double v, char *buf)
 	}
 }
 
+char *sl_param_number(const struct sl_param *p, uint64_t v)
+{
+	char buf[64];
+
+	return strdup(number(p, (double)v, buf));
+}
+
 char *sl_param_default(const struct sl_param *p)
 {
 	unsigned int n = 0;
