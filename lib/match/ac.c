@@ -448,7 +448,7 @@ static int build(struct ac_dfa *d, const struct sl_patterns *ps, bool nocase, un
 		goto out;
 	write_rows(&b);
 	if (!(flags & SL_AC_NO_FILTER))
-		ret = ac_filter_new(b.strs, b.n, nocase, !(flags & SL_AC_NO_SIMD), &d->filter);
+		ret = ac_filter_new(b.strs, b.n, nocase, flags, &d->filter);
 out:
 	builder_done(&b);
 	return ret;

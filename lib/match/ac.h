@@ -28,6 +28,7 @@ enum {
 	SL_AC_NO_FILTER	= 1 << 0,	/* the automaton alone */
 	SL_AC_NO_SIMD	= 1 << 1,	/* as on a machine without vector instructions */
 	SL_AC_COMPACT	= 1 << 2,	/* as few full rows as possible */
+	SL_AC_NO_WIDE	= 1 << 3,	/* AVX2 at most */
 };
 
 /*

@@ -66,7 +66,7 @@ struct ac_key {
 struct ac_places {
 	unsigned int n;
 	unsigned int doubts;		/* how many needed the closer look */
-	uint16_t at[AC_SEEK_MAX + 16];
+	uint32_t at[AC_SEEK_MAX + 16];
 };
 
 struct ac_filter;
@@ -119,12 +119,12 @@ struct sl_ac {
 };
 
 /* *out stays NULL, and the answer 0, when a filter would not pay. */
-int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
+int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, unsigned int flags,
 		  struct ac_filter **out);
 void ac_filter_free(struct ac_filter *f);
 
 /* The search through a filter that this machine runs best. */
-ac_seek *ac_seek_choose(const struct ac_filter *f, bool simd);
+ac_seek *ac_seek_choose(const struct ac_filter *f, unsigned int flags);
 
 #define AC_SHORT_BITS	11
 

@@ -33,7 +33,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OFFSET	8		/* where in a pattern its first key may stand */
+/*
+ * Where in a pattern its first key may stand. Far in, the automaton has to
+ * start long before a key, so it must be worth it.
+ */
+#define MAX_OFFSET	4
+#define MAX_OFFSET_COMMON 16		/* if everything before is commonplace */
 #define MAX_KEYS	(1u << 18)	/* beyond, nearly everything would pass */
 #define MAX_BITS	(1u << 14)	/* of the 2^19 of the largest table, for a longer stride */
 
@@ -130,9 +135,11 @@ static uint32_t choose(const struct maker *m, const struct ac_str *s)
 	uint32_t last = s->len - 4 - (m->f->stride - 1), at, j, best = 0;
 	double cost, least = 0;
 
-	if (last > MAX_OFFSET)
-		last = MAX_OFFSET;
+	if (last > MAX_OFFSET_COMMON)
+		last = MAX_OFFSET_COMMON;
 	for (at = 0; at <= last; at++) {
+		if (at > MAX_OFFSET && !is_common(m, s->b + best))
+			break;
 		cost = 0;
 		for (j = at; j < at + m->f->stride; j++)
 			cost += key_cost(m, s->b + j, s->len - j);
@@ -234,7 +241,7 @@ static uint64_t bits_set(const struct maker *m, unsigned int stride)
 	return sum;
 }
 
-int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
+int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, unsigned int flags,
 		  struct ac_filter **out)
 {
 	struct maker m = { .strs = strs, .n = n };
@@ -292,7 +299,7 @@ int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, bool simd,
 		for (j = 0; j < f->stride; j++)
 			add_long(f, &strs[i], at + j);
 	}
-	f->seek = ac_seek_choose(f, simd);
+	f->seek = ac_seek_choose(f, flags);
 	free(m.is_common);
 	*out = f;
 	return 0;

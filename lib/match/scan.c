@@ -31,6 +31,10 @@
  * followed to the end, a shorter one is met by the last few bytes, which are
  * always followed.
  *
+ * Between pieces AC_MATCH has no meaning left in a state, so there it says that
+ * seeking lately cost more than it saved. The next piece then starts with `run`
+ * and tries seeking on its last sixteenth only.
+ *
  * In `run` the automaton is limited by the time from one table row to the next.
  * So it runs in several lanes, each in its own part of a stretch and each but
  * the first from the root, and they write down where they hit. Then, lane by
@@ -49,15 +53,15 @@
 enum {
 	COST_STEP	= 6,		/* one byte through the automaton */
 	COST_FOLLOW	= 40,		/* beginning to follow */
-	COST_DOUBT	= 8,		/* a closer look */
-	GAIN_SEEK	= 4,		/* a byte that was only sought over */
+	COST_DOUBT	= 6,		/* a closer look */
+	GAIN_SEEK	= 2,		/* a byte that was only sought over */
 	CREDIT		= 4096,
 };
 
 #define RUN_BYTES	4096		/* before seeking is tried again */
 #ifndef LANES
 #define LANES		4
-#define LANE_BYTES	128
+#define LANE_BYTES	64
 #endif
 #define MIN_BYTES	24		/* shorter pieces are not worth seeking in */
 
@@ -222,8 +226,15 @@ static bool follow(struct scan *sc, uint32_t *state, size_t e, size_t key, size_
 	const uint32_t *t = sc->t;
 	const uint8_t *cls = sc->cls, *p = sc->p;
 	uint32_t s = *state;
+	size_t until;
 
-	while (e < sc->n && (e <= key || e - depth(t, s) <= key)) {
+	/* It cannot begin behind the key before that has been passed. */
+	for (until = key < sc->n ? key + 1 : sc->n; e < until; ) {
+		s = step(t, cls, s, p[e++]);
+		if ((s & AC_MATCH) && report(sc, s, e))
+			return true;
+	}
+	while (e < sc->n && e - depth(t, s) <= key) {
 		s = step(t, cls, s, p[e++]);
 		if ((s & AC_MATCH) && report(sc, s, e))
 			return true;
@@ -239,19 +250,22 @@ static bool scan_filtered(struct scan *sc, uint32_t *state)
 	size_t n = sc->n, q = 0, floor = 0, key, e, last, next, start, until;
 	struct ac_places places;
 	uint32_t s = *state;
-	long credit = CREDIT;
+	bool poor = false;
+	const long first = n < 4 * CREDIT ? CREDIT / 8 + (long)n / 4 : CREDIT;
+	long credit = first;
 	unsigned int i;
 
 	if (s) {
-		for (e = 0; e < n && depth(sc->t, s) > e; ) {
+		e = s & AC_MATCH ? n - n / 16 : 0;
+		if (run(sc, &s, 0, e))
+			return true;
+		while (e < n && depth(sc->t, s) > e) {
 			s = step(sc->t, sc->cls, s, sc->p[e++]);
 			if ((s & AC_MATCH) && report(sc, s, e))
 				return true;
 		}
-		if (e == n) {
-			*state = s;
-			return false;
-		}
+		if (e == n)
+			goto out;
 		q = floor = e - depth(sc->t, s);
 		sc->told = e;
 	}
@@ -278,11 +292,10 @@ static bool scan_filtered(struct scan *sc, uint32_t *state)
 					return true;
 				/* Little, so that it stays short if nothing has changed. */
 				credit = CREDIT / 4;
+				poor = true;
 			}
-			if (e == n) {
-				*state = s;
-				return false;
-			}
+			if (e == n)
+				goto out;
 			floor = e - depth(sc->t, s);
 			if (e > sc->told)
 				sc->told = e;
@@ -293,7 +306,8 @@ static bool scan_filtered(struct scan *sc, uint32_t *state)
 	s = 0;
 	if (run_one(sc, &s, q > floor + f->back ? q - f->back : floor, n))
 		return true;
-	*state = s;
+out:
+	*state = (s & ~AC_MATCH) | (poor || credit < first ? AC_MATCH : 0);
 	return false;
 }
 
@@ -304,9 +318,12 @@ static bool scan_dfa(const struct ac_dfa *d, uint32_t *state, const uint8_t *p, 
 		.d = d, .t = d->t, .cls = d->cls, .p = p, .n = n, .hit = hit, .arg = arg,
 	};
 
-	if (!d->filter || n < MIN_BYTES)
-		return run(&sc, state, 0, n);
-	return scan_filtered(&sc, state);
+	if (d->filter && n >= MIN_BYTES)
+		return scan_filtered(&sc, state);
+	if (run(&sc, state, 0, n))
+		return true;
+	*state &= ~AC_MATCH;
+	return false;
 }
 
 bool sl_ac_scan(const struct sl_ac *ac, struct sl_ac_state *st, const uint8_t *p, size_t len,

@@ -82,7 +82,7 @@ INLINE size_t seek_plain(const struct ac_filter *f, const uint8_t *p, size_t n, 
 
 		if (shorts)
 			in |= table2[ac_short_word(key)] << ac_short_bit(key) >> 31;
-		to->at[k] = (uint16_t)(from - q);
+		to->at[k] = (uint32_t)(from - q);
 		k += in;
 	}
 	to->n = k;
@@ -163,7 +163,7 @@ INLINE AVX2 size_t seek_avx2(const struct ac_filter *f, const uint8_t *p, size_t
 	for (from = q; from + 7 * stride <= last && from + READ(stride) <= n; from += 8 * stride) {
 		__m256i v, w, hit;
 		unsigned int mask;
-		__m128i at;
+		__m256i at;
 
 		windows(p + from, stride, &v, &w);
 		v = _mm256_or_si256(v, fold);
@@ -177,10 +177,10 @@ INLINE AVX2 size_t seek_avx2(const struct ac_filter *f, const uint8_t *p, size_t
 		}
 		mask = (unsigned int)_mm256_movemask_ps(_mm256_castsi256_ps(hit));
 		/* Always eight places written, as many kept as passed. */
-		at = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)&lanes_of[mask]));
-		at = _mm_slli_epi16(at, stride == 4 ? 2 : stride == 2 ? 1 : 0);
-		at = _mm_add_epi16(at, _mm_set1_epi16((short)(from - q)));
-		_mm_storeu_si128((__m128i *)&to->at[k], at);
+		at = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)&lanes_of[mask]));
+		at = _mm256_slli_epi32(at, stride == 4 ? 2 : stride == 2 ? 1 : 0);
+		at = _mm256_add_epi32(at, _mm256_set1_epi32((int)(from - q)));
+		_mm256_storeu_si256((__m256i *)&to->at[k], at);
 		k += (unsigned int)__builtin_popcount(mask);
 	}
 	to->n = k;
@@ -242,14 +242,14 @@ INLINE AVX512 size_t seek_avx512(const struct ac_filter *f, const uint8_t *p, si
 	const __m512i mul16 = _mm512_set1_epi32(0x9e37), low = _mm512_set1_epi32(0xffff);
 	const __m512i fold16 = _mm512_and_si512(fold, low);
 	const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	const __m512i steps = _mm512_mullo_epi32(count, _mm512_set1_epi32((int)stride));
+	__m512i at = _mm512_mullo_epi32(count, _mm512_set1_epi32((int)stride));
 	const __m128i shift = _mm_cvtsi32_si128((int)f->shift);
 	const uint32_t *table = f->words, *table2 = f->shorts;
 	unsigned int k = 0;
 	size_t from;
 
 	for (from = q; from + 15 * stride <= last && from + READ16(stride) <= n; from += 16 * stride) {
-		__m512i v, w, hit, at;
+		__m512i v, w, hit;
 		__mmask16 mask;
 
 		windows16(p + from, stride, &v, &w);
@@ -264,9 +264,8 @@ INLINE AVX512 size_t seek_avx512(const struct ac_filter *f, const uint8_t *p, si
 		}
 		mask = _mm512_movepi32_mask(hit);
 		/* Always sixteen places written, as many kept as passed. */
-		at = _mm512_add_epi32(steps, _mm512_set1_epi32((int)(from - q)));
-		at = _mm512_maskz_compress_epi32(mask, at);
-		_mm256_storeu_si256((__m256i *)&to->at[k], _mm512_cvtepi32_epi16(at));
+		_mm512_storeu_si512(&to->at[k], _mm512_maskz_compress_epi32(mask, at));
+		at = _mm512_add_epi32(at, _mm512_set1_epi32(16 * (int)stride));
 		k += (unsigned int)__builtin_popcount(mask);
 	}
 	to->n = k;
@@ -286,18 +285,18 @@ VECTOR16(avx512_2, 2, false)
 VECTOR16(avx512_4, 4, false)
 #endif
 
-ac_seek *ac_seek_choose(const struct ac_filter *f, bool simd)
+ac_seek *ac_seek_choose(const struct ac_filter *f, unsigned int flags)
 {
 #ifdef HAVE_AVX2
-	if (simd && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	if (!(flags & (SL_AC_NO_SIMD | SL_AC_NO_WIDE)) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 	    __builtin_cpu_supports("bmi2"))
 		return f->stride == 4 ? avx512_4 : f->stride == 2 ? avx512_2 :
 		       f->shorts ? avx512_1_shorts : avx512_1;
-	if (simd && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+	if (!(flags & SL_AC_NO_SIMD) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
 		return f->stride == 4 ? avx2_4 : f->stride == 2 ? avx2_2 :
 		       f->shorts ? avx2_1_shorts : avx2_1;
 #endif
-	(void)simd;
+	(void)flags;
 	return f->stride == 4 ? plain4 : f->stride == 2 ? plain2 : f->shorts ? plain1_shorts : plain1;
 }

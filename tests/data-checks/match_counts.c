@@ -122,7 +122,7 @@ static const struct {
 	size_t piece;
 } ways[] = {
 	{ 0, SIZE_MAX }, { 0, 1460 }, { 0, 37 }, { SL_AC_NO_SIMD, 65536 }, { SL_AC_NO_FILTER, 1460 },
-	{ SL_AC_COMPACT, 4096 },
+	{ SL_AC_COMPACT, 4096 }, { SL_AC_NO_WIDE, 1460 },
 };
 
 #define N_WAYS (sizeof(ways) / sizeof(*ways))

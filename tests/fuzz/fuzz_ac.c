@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const unsigned int forms[] = {
 		0, SL_AC_NO_SIMD, SL_AC_NO_FILTER, SL_AC_COMPACT, SL_AC_COMPACT | SL_AC_NO_FILTER,
-		SL_AC_COMPACT | SL_AC_NO_SIMD,
+		SL_AC_COMPACT | SL_AC_NO_SIMD, SL_AC_NO_WIDE,
 	};
 	struct sl_patterns *ps = sl_patterns_new();
 	struct sl_ac_state st = { 0 };
@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (k = 0; k < ps->n; k++)
 			want += ps->items[k].len <= h.len - i && same(&ps->items[k], text + i);
 
-	MUST(sl_ac_new(ps, forms[data[0] % 6], &ac) == 0);
+	MUST(sl_ac_new(ps, forms[data[0] % 7], &ac) == 0);
 	rnd = data[1] * 2654435761u + 1;
 	for (; h.base < h.len; h.base += len) {
 		rnd = rnd * 1664525u + 1013904223u;

@@ -116,7 +116,7 @@ static void expect(const struct sl_ac *ac, const struct sl_patterns *ps, const u
 }
 
 static const unsigned int forms[] = {
-	0, SL_AC_NO_SIMD, SL_AC_NO_FILTER, SL_AC_COMPACT, SL_AC_COMPACT | SL_AC_NO_FILTER,
+	0, SL_AC_NO_WIDE, SL_AC_NO_SIMD, SL_AC_NO_FILTER, SL_AC_COMPACT, SL_AC_COMPACT | SL_AC_NO_FILTER,
 	SL_AC_COMPACT | SL_AC_NO_SIMD,
 };
 
