@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * match_counts -- the matcher against the counts that came with the shared data
+ * test_match_counts -- the matcher against the counts that came with the shared data
  *
  *	occurrences.tsv		all occurrences, overlapping ones too
  *	match-counts.tsv	leftmost-first matches that do not overlap; derived
@@ -13,7 +13,7 @@
 #include <errno.h>
 
 #include "match/ac.h"
-#include "unit/test.h"
+#include "test.h"
 
 static const char *data_dir(void)
 {
