@@ -370,7 +370,7 @@ void sl_untcp_give_up(struct sl_filter *f, uint32_t i, int d, uint64_t until_ns)
 		return;		/* at it already, further up */
 	if (!(fl->dflags[d] & D_KNOWN))
 		sl_untcp_settle(f, i, d);
-	while (fl->dflags[d] & D_HELD && fl->dir[d].first->tick_ns <= until_ns) {
+	while (fl->dflags[d] & D_HELD && fl->dir[d].first->came_ns <= until_ns) {
 		gap(f, fl, d, fl->dir[d].first->seq - fl->next[d]);
 		drain(f, i, d);
 	}
@@ -490,7 +490,7 @@ static void insert(struct sl_filter *f, uint32_t i, int d, struct held *new)
 			s = next;
 			continue;
 		}
-		if (diff(s_end, end) < 0) {
+		if (diff(s_end, new->seq + new->len) < 0) {
 			tail = *new;
 			tail.b = sl_block_dup(f, new->b);
 			trim_front(&tail, s_end - tail.seq);
@@ -507,7 +507,7 @@ static void insert(struct sl_filter *f, uint32_t i, int d, struct held *new)
 	}
 	/* What was behind p may have gone, p itself is still there. */
 	*h = *new;
-	h->tick_ns = u->now_ns;
+	h->came_ns = h->b->time_ns;
 	link_held(u, i, d, h, p);
 	sl_keep(f, h->b);
 	if (tail.b)

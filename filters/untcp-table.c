@@ -7,9 +7,9 @@
  * flow whichever way the packet goes; a record keeps addresses and ports as its
  * opener sends them and is compared both ways.
  *
- * Time is counted in grains, GRAINS of them to a time-out. A flow sits in the bucket
+ * Time is counted in grains, some GRAINS of them to a time-out. A flow sits in the bucket
  * of the wheel for the grain in which it would be forgotten if nothing came; a packet
- * only notes the present grain, and the flow is moved on when its bucket comes
+ * only notes its own grain, and the flow is moved on when its bucket comes
  * round. So an active flow costs one look per time-out, and yet each is forgotten in
  * exactly the grain that its latest packet says, whatever else the table holds:
  * workers that share the flows forget the same ones at the same ticks.
@@ -17,7 +17,6 @@
 #include "untcp.h"
 
 #define CLOSED_NS	(30 * 1000000000ll)	/* a flow that is over stays so long */
-#define GRAIN_MIN_NS	1000000
 
 int sl_untcp_table_open(struct untcp *u)
 {
@@ -29,9 +28,10 @@ int sl_untcp_table_open(struct untcp *u)
 	memset(u->slots, 0xff, u->n_slots * sizeof(*u->slots));
 	memset(u->wheel, 0xff, sizeof(u->wheel));
 	u->free_flow = NONE;
-	u->grain_ns = (uint64_t)u->timeout / GRAINS;
-	if (u->grain_ns < GRAIN_MIN_NS)
-		u->grain_ns = GRAIN_MIN_NS;
+	/* 16 to 32 grains to a time-out, each of 67 ms or more: 32 bits of them are years */
+	u->grain_shift = 26;
+	while ((uint64_t)u->timeout >> u->grain_shift > GRAINS)
+		u->grain_shift++;
 	return 0;
 }
 
@@ -114,15 +114,14 @@ uint32_t sl_untcp_find(const struct untcp *u, const struct sl_block *b, const ui
 
 /* ---- the wheel ---- */
 
-/* Grains after its latest packet in which a flow is forgotten. */
+/* Grains after its latest packet's in which a flow is forgotten. */
 static uint32_t lifetime(const struct untcp *u, const struct flow *fl)
 {
-	uint64_t closed;
+	uint64_t ns = (uint64_t)u->timeout;
 
-	if (!(fl->flags & F_CLOSED))
-		return GRAINS + 1;
-	closed = (CLOSED_NS + u->grain_ns - 1) / u->grain_ns;
-	return closed < GRAINS ? (uint32_t)closed + 1 : GRAINS + 1;
+	if (fl->flags & F_CLOSED && ns > CLOSED_NS)
+		ns = CLOSED_NS;
+	return (uint32_t)(ns >> u->grain_shift) + 1;
 }
 
 static void wheel_add(struct untcp *u, uint32_t i)
@@ -152,32 +151,21 @@ static void wheel_remove(struct untcp *u, uint32_t i)
 
 void sl_untcp_closed(struct untcp *u, uint32_t i)
 {
+	if (flow_at(u, i)->bucket == NONE)
+		return;		/* about to be forgotten */
 	wheel_remove(u, i);
 	wheel_add(u, i);
 }
 
 void sl_untcp_pass(struct untcp *u, uint64_t now_ns, void (*expired)(void *arg, uint32_t i), void *arg)
 {
-	uint32_t now, steps, next;
+	uint64_t grain = now_ns >> u->grain_shift;
+	uint32_t now = (uint32_t)grain, steps, next;
 
-	if (!now_ns)
+	if (grain <= u->grain)
 		return;
-	now = (uint32_t)(now_ns / u->grain_ns);
-	if (!u->ticked) {	/* flows that came before it carry grain 0 */
-		u->ticked = true;
-		for (uint32_t k = 0; k < WHEEL; k++) {
-			for (uint32_t i = u->wheel[k]; i != NONE; i = flow_at(u, i)->wheel_next)
-				flow_at(u, i)->grain = now;
-		}
-		/* They are in buckets by the wrong grain; each is put right when seen. */
-		u->grain = now - WHEEL;
-	}
-	steps = now - u->grain;
-	if ((int32_t)steps <= 0)
-		return;
-	if (steps > WHEEL)
-		steps = WHEEL;
-	u->grain = now;
+	steps = grain - u->grain > WHEEL ? WHEEL : (uint32_t)(grain - u->grain);
+	u->grain = grain;
 	for (uint32_t g = now - steps + 1; steps; steps--, g++) {
 		uint32_t i = u->wheel[g % WHEEL];
 
@@ -207,7 +195,7 @@ uint32_t sl_untcp_idlest(struct untcp *u)
 	for (uint32_t k = 1; k <= WHEEL; k++) {
 		uint32_t looks = 0;
 
-		for (i = u->wheel[(u->grain + k) % WHEEL]; i != NONE && looks < 16; looks++) {
+		for (i = u->wheel[((uint32_t)u->grain + k) % WHEEL]; i != NONE && looks < 16; looks++) {
 			struct flow *fl = flow_at(u, i);
 			uint32_t next = fl->wheel_next;
 
@@ -291,7 +279,7 @@ uint32_t sl_untcp_add(struct untcp *u, const struct sl_block *b, const uint8_t *
 	fl = flow_at(u, i);
 	memset(fl, 0, sizeof(*fl));
 	fl->hash = b->flow_hash;
-	fl->grain = u->grain;
+	fl->grain = grain_of(u, b->time_ns);
 	fl->ports = l4_ports(frame + b->l4);
 	if (dir)
 		fl->ports = turn32(fl->ports);
@@ -321,7 +309,7 @@ void sl_untcp_renew(struct untcp *u, uint32_t i, int opener)
 	memset(fl, 0, sizeof(*fl));
 	fl->hash = old.hash;
 	fl->flags = old.flags & F_V6;
-	fl->grain = u->grain;
+	fl->grain = old.grain;
 	fl->addrs = opener ? turn64(old.addrs) : old.addrs;
 	fl->ports = opener ? turn32(old.ports) : old.ports;
 	memcpy(fl->addrs6, old.addrs6 + (opener ? 16 : 0), 16);

@@ -302,7 +302,7 @@ static void take_other(struct sl_filter *f, uint32_t i, int d, struct segment *s
 		}
 	}
 	fl->last_seq = sl_seq(f);
-	fl->grain = u->grain;
+	flow_touch(u, fl, s->b->time_ns);
 	fl->dflags[d] |= D_SEEN;
 	take_ack(f, i, d, s);
 	if (s->tcp & TCP_RST) {
@@ -362,7 +362,7 @@ static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b)
 	    s.seq == fl->next[d] && !s.cut && !(fl->flags & F_CLOSED) &&
 	    (fl->dflags[!d] & D_KNOWN || !((fl->dflags[!d] & D_HELD) | (fl->dflags[d] & D_SYN)))) {
 		fl->last_seq = sl_seq(f);
-		fl->grain = u->grain;
+		flow_touch(u, fl, b->time_ns);
 		sl_untcp_next(f, fl, d, b, s.len);
 		return 0;
 	}

@@ -60,7 +60,7 @@ enum flow_flag {
 struct held {
 	struct sl_block *b;
 	struct held *prev, *next;
-	uint64_t tick_ns;		/* latest tick when it came */
+	uint64_t came_ns;		/* its time */
 	uint32_t seq;			/* of its first byte that is still wanted */
 	uint32_t skip;			/* bytes of its payload in front of that */
 	uint32_t len;			/* bytes from there that are stored */
@@ -87,7 +87,7 @@ struct flow {
 	uint64_t pos[2];
 	uint32_t next[2];
 	uint32_t id;
-	uint32_t grain;			/* of the wheel, at its latest packet */
+	uint32_t grain;			/* of its latest packet's time */
 	uint16_t dflags[2];
 	uint8_t flags;
 
@@ -102,7 +102,7 @@ struct slot {
 	uint32_t flow;			/* NONE: free */
 };
 
-enum { SLAB_FLOWS = 1024, WHEEL = 64, GRAINS = 32 };
+enum { SLAB_FLOWS = 1024, WHEEL = 64, GRAINS = 32 /* at most, to a time-out */ };
 
 struct untcp {
 	/* parameters */
@@ -120,9 +120,8 @@ struct untcp {
 	struct flow **slabs;
 	uint32_t n_slabs, n_used, n_flows, free_flow;
 	uint32_t wheel[WHEEL];
-	uint32_t grain;
-	uint64_t grain_ns;
-	bool ticked;
+	uint64_t grain;			/* of the latest tick */
+	unsigned int grain_shift;	/* a grain is 2^grain_shift ns */
 
 	/* untcp-stream.c */
 	uint64_t now_ns;		/* of the latest tick */
@@ -159,6 +158,20 @@ static inline struct flow *flow_at(const struct untcp *u, uint32_t i)
 
 int sl_untcp_table_open(struct untcp *u);
 void sl_untcp_table_close(struct untcp *u);
+
+static inline uint32_t grain_of(const struct untcp *u, uint64_t time_ns)
+{
+	return (uint32_t)(time_ns >> u->grain_shift);
+}
+
+/* A packet of the flow came. Clocks of captures may step back; flows don't. */
+static inline void flow_touch(const struct untcp *u, struct flow *fl, uint64_t time_ns)
+{
+	uint32_t grain = grain_of(u, time_ns);
+
+	if ((int32_t)(grain - fl->grain) > 0)
+		fl->grain = grain;
+}
 
 /* Bring the slot, then the flow, of a packet with this hash into the cache. */
 static inline uint32_t slot_of(const struct untcp *u, uint32_t hash)
@@ -220,7 +233,7 @@ void sl_untcp_known(struct sl_filter *f, uint32_t i, int d, uint32_t seq, struct
 void sl_untcp_settle(struct sl_filter *f, uint32_t i, int d);
 
 /* Give what is kept although something before it is missing, as long as the first
- * segment behind the hole came at or before the tick `until_ns`. */
+ * segment behind the hole came at or before `until_ns`. */
 void sl_untcp_give_up(struct sl_filter *f, uint32_t i, int d, uint64_t until_ns);
 
 /* A tick: those who wait since the last one begin to do so now. */
