@@ -498,13 +498,17 @@ static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const st
 				const struct sl_place_of *place)
 {
 	struct sl_end e = { .kind = SL_END_BAD, .scope = s, .at = st->span };
-	const struct sl_filter_type *t = sl_type_find(st->type);
-	struct sl_def *d = t ? NULL : sl_def_find(b, st->type);
+	const struct sl_filter_type *t = st->type ? sl_type_find(st->type) : NULL;
+	struct sl_def *d = t || !st->type ? NULL : sl_def_find(b, st->type);
 	struct sl_place_of here = { &st->place, s, place };
 	struct sl_decl *decl = NULL;
 	struct sl_bnode *n = NULL;
 	unsigned int i;
 
+	if (!st->type) {
+		sl_err(b->ds, "E010", st->span, "expected a filter");
+		return e;
+	}
 	if (!room(b, s, st->span))
 		return e;
 	if (st->place.space)

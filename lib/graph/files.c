@@ -51,6 +51,10 @@ static int read_source(const char *path, struct sl_source **out, struct stat *st
 		r = -EISDIR;
 		goto done;
 	}
+	if (!S_ISREG(st->st_mode) && !S_ISFIFO(st->st_mode)) {
+		r = -EINVAL;
+		goto done;
+	}
 	if (st->st_size > USE_MAX) {
 		r = -EFBIG;
 		goto done;

@@ -95,8 +95,10 @@ void sl_supply_sources(struct sl_build *b)
 		sl_err_note(d, "use -r FILE in place of -i %s", b->o->iface);
 		return;
 	}
-	if (f && *f && !n_heads && b->n_nodes) {
-		sl_build_using(b, "nothing from -r (the request has its own source)");
+	if (!n_heads) {
+		/* after an error there may be heads that did not become nodes */
+		if (f && *f && b->n_nodes && !sl_diags_errors(b->ds))
+			sl_build_using(b, "nothing from -r (the request has its own source)");
 		return;
 	}
 	if (!f || !*f || !t) {
