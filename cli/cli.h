@@ -96,6 +96,7 @@ bool out_colour(FILE *f);
 void out_text(FILE *f, const char *text);
 /* All diagnostics, to standard error; as JSON where the call asks for it. */
 void out_diags(const struct call *c, const struct sl_diags *ds, const char *outcome);
+char *out_diags_json(const struct sl_diags *ds);	/* on one line; caller frees */
 /* Errors of the command line itself: "streamline: no verb 'rnu'"; returns EXIT_CALL. */
 int out_call_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int out_no_memory(void);

@@ -54,6 +54,16 @@ void out_text(FILE *f, const char *s)
 	}
 }
 
+char *out_diags_json(const struct sl_diags *ds)
+{
+	char *text = sl_diags_json(ds);
+
+	/* outside of strings only, where JSON has no raw newline */
+	for (char *s = text; s && (s = strchr(s, '\n')); )
+		*s = ' ';
+	return text;
+}
+
 void out_diags(const struct call *c, const struct sl_diags *ds, const char *outcome)
 {
 	char *text;
@@ -63,7 +73,7 @@ void out_diags(const struct call *c, const struct sl_diags *ds, const char *outc
 	if (c->has[F_QUIET] && !sl_diags_errors(ds))
 		return;
 	if (c->has[F_JSON]) {
-		text = sl_diags_json(ds);
+		text = out_diags_json(ds);
 		if (text)
 			fprintf(stderr, "{\"event\":\"diagnostics\",\"diagnostics\":%s}\n", text);
 	} else {

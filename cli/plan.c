@@ -17,7 +17,7 @@ int verb_check(const struct call *c)
 
 	r = request_plan(c, &o, c->has[F_NO_ENV], true);
 	if (c->has[F_JSON] && o.ds) {
-		json = sl_diags_json(o.ds);
+		json = out_diags_json(o.ds);
 		if (json)
 			printf("{\"ok\":%s,\"diagnostics\":%s}\n", r ? "false" : "true", json);
 		else

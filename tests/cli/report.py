@@ -107,6 +107,7 @@ def _():
 def _():
     status, out, err = call("run", "--json", "-r", PCAP, "(tpc) > (cuont)")
     assert status == 2 and out == b""
+    assert err.count(b"\n") == 1
     d = json.loads(err)
     assert d["event"] == "diagnostics" and len(d["diagnostics"]) == 2
     first = d["diagnostics"][0]
