@@ -93,7 +93,7 @@ struct maker {
 	struct ac_filter *f;
 	const struct ac_str *strs;
 	uint32_t n;
-	uint8_t *is_common;		/* 2^14 by hash of the folded window */
+	uint8_t *is_common;		/* by hash of the folded window */
 };
 
 static uint32_t window(const uint8_t *p)
@@ -112,9 +112,33 @@ static uint32_t pair(const uint8_t *p)
 	return v;
 }
 
+#define COMMON_BITS	18
+#define SHARED_BY	3		/* a window of so many patterns is taken for a word of the language */
+
+static uint8_t *common_at(const struct maker *m, const uint8_t *p)
+{
+	return &m->is_common[(window(p) | 0x20202020) * AC_HASH >> (32 - COMMON_BITS)];
+}
+
 static bool is_common(const struct maker *m, const uint8_t *p)
 {
-	return m->is_common[(window(p) | 0x20202020) * AC_HASH >> 18];
+	return *common_at(m, p) >= SHARED_BY;
+}
+
+/*
+ * What is in many messages, and what the patterns themselves share: sets are full of
+ * "select" and "script", and so is the traffic that they are meant for.
+ */
+static void learn_common(struct maker *m)
+{
+	uint32_t i, j;
+
+	for (i = 0; i < m->n; i++)
+		for (j = 0; j + 4 <= m->strs[i].len && j < 64; j++)
+			if (*common_at(m, m->strs[i].b + j) < SHARED_BY)
+				++*common_at(m, m->strs[i].b + j);
+	for (i = 0; i + 4 < sizeof(common); i++)
+		*common_at(m, (const uint8_t *)common + i) = SHARED_BY;
 }
 
 /* How often the key at p, with what follows it, may be met; `left` bytes are there. */
@@ -260,7 +284,7 @@ int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, unsigned i
 	}
 	f = calloc(1, sizeof(*f));
 	m.f = f;
-	m.is_common = calloc(1, 1 << 14);
+	m.is_common = calloc(1, 1 << COMMON_BITS);
 	if (!f || !m.is_common)
 		goto nomem;
 	f->fold = nocase ? 0x20202020 : 0;
@@ -288,8 +312,7 @@ int ac_filter_new(const struct ac_str *strs, uint32_t n, bool nocase, unsigned i
 	f->memory = sizeof(*f) + ((size_t)1 << key_bits) * sizeof(*f->keys) + ((size_t)1 << bits) / 8 +
 		    (shorts ? sizeof(*f->shorts) << AC_SHORT_BITS : 0);
 
-	for (i = 0; i + 4 < sizeof(common); i++)
-		m.is_common[(window((const uint8_t *)common + i) | 0x20202020) * AC_HASH >> 18] = 1;
+	learn_common(&m);
 	for (i = 0; i < n; i++) {
 		if (strs[i].len < 4) {
 			add_short(f, &strs[i]);
