@@ -325,18 +325,39 @@ static inline bool give(struct sl_filter *f, struct pcapin *s, const struct sl_c
  * From a mapping. The records of a batch are found first; then, before any of them
  * goes out, the file is asked whether all of it was there.
  */
+/*
+ * A record tells where the next one begins, so walking them waits for memory at each
+ * step, and the filters behind wait again for the packets. Fetching the file in
+ * order, some way ahead, keeps memory busy instead; what is fetched stays in the second
+ * level cache until the batch was worked on. Records larger than that are skipped.
+ */
+#define FETCH_BYTES	6144u
+
+static inline size_t fetch_ahead(const struct pcapin *s, size_t at, size_t fetched)
+{
+	size_t end = at + FETCH_BYTES < s->len ? at + FETCH_BYTES : s->len;
+
+	if (fetched < at)
+		fetched = at;
+	for (; fetched < end; fetched += 64)
+		__builtin_prefetch(s->p + fetched, 0, 2);
+	return fetched;
+}
+
 static int pull_mapped(struct sl_filter *f, struct pcapin *s, unsigned int max)
 {
 	struct sl_cap_rec rec[SL_BATCH_MAX];
 	uint64_t there;
-	size_t used, at = s->at;
+	size_t used, at = s->at, fetched;
 	unsigned int n = 0;
 	int r = 1;
 
 	if (max > SL_BATCH_MAX)
 		max = SL_BATCH_MAX;
 	sl_map_ahead(s->map, at);
+	fetched = at;
 	while (n < max) {
+		fetched = fetch_ahead(s, at, fetched);
 		r = sl_cap_next(s->cap, s->p + at, s->len - at, true, &rec[n], &used);
 		if (r == 1) {
 			rec[n].off += at;
