@@ -666,8 +666,8 @@ static struct sl_ends walk(struct sl_build *b, struct sl_scope *s, const struct 
 
 void sl_expand(struct sl_build *b, const struct sl_tree *t)
 {
+	unsigned int i, pipes = 0;
 	struct sl_ends tails;
-	unsigned int i;
 
 	b->top.file = b->files;
 	b->top.prefix = "";
@@ -678,5 +678,13 @@ void sl_expand(struct sl_build *b, const struct sl_tree *t)
 			sl_options_set(b, &b->top, st->args, st->n_args);
 		else if (st->kind == SL_S_PIPE)
 			walk(b, &b->top, &st->pipe, NULL, &tails);
+		pipes += st->kind == SL_S_PIPE;
+	}
+	if (!pipes && b->o->need_source && t->n_stmts) {
+		struct sl_diag_new *d = sl_err(b->ds, "E021", t->stmts[t->n_stmts - 1].span,
+					       "there is no pipeline here");
+
+		sl_err_label(d, "nothing follows that could run");
+		sl_err_note(d, "for example: (tcp) -80-> (count)");
 	}
 }

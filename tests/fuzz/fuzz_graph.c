@@ -97,11 +97,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	told = sl_diags_format(ds, false, "nothing was started");
 	MUST(told);
 	free(told);
-	if (g) {
+	if (g && g->n_nodes) {
 		print_and_build(g, &o, false);
 		print_and_build(g, &o, true);
-		sl_graph_free(g);
 	}
+	sl_graph_free(g);
 	sl_diags_free(ds);
 	return 0;
 }
