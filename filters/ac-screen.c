@@ -153,7 +153,7 @@ int screen_prepare(struct sl_prepare *p, const char *param, const char *path, co
 	if (!ps->n) {
 		sl_patterns_free(ps);
 		return path ? sl_prepare_error(p, param, "E204", "'%s' holds no pattern", path)
-			    : sl_prepare_error(p, param, "E204", "there is nothing to look for");
+			    : sl_prepare_error(p, param, "E123", "there is nothing to look for");
 	}
 	if (nocase) {
 		all = folded(ps);

@@ -62,7 +62,7 @@ static int grep_prepare(struct sl_prepare *p, const void *state, void **shared)
 	if (!s->pattern && !s->rules)
 		return sl_prepare_error(p, NULL, "E114", "'grep' needs a pattern, or rules=FILE");
 	if (s->pattern && s->rules)
-		return sl_prepare_error(p, "rules", "E117", "'grep' takes a pattern or a file of them, not both");
+		return sl_prepare_error(p, "rules", "E113", "'grep' takes a pattern or a file of them, not both");
 	return screen_prepare(p, s->rules ? "rules" : "pattern", s->rules, s->pattern, s->syntax,
 			      s->nocase, (struct screen_rules **)shared);
 }

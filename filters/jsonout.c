@@ -326,7 +326,7 @@ static void check_write(struct sl_filter *f, struct jsonout *o, int err)
 		return;
 	o->gone = true;
 	if (err != -EPIPE)
-		sl_trouble(f, "E207", true, "can't write to %s: %s (%llu bytes were written)",
+		sl_trouble(f, sl_outfile_full(err) ? "E207" : "E302", true, "can't write to %s: %s (%llu bytes were written)",
 			   strcmp(o->file, "-") ? o->file : "standard output", strerror(-err),
 			   (unsigned long long)o->out.written);
 	sl_finished(f);

@@ -199,7 +199,7 @@ static bool still_read(struct sl_filter *f, struct print *p, int err)
 	if (!err)
 		return true;
 	if (err != -EPIPE && !p->told)
-		sl_trouble(f, "E207", true, "can't write to %s: %s (%llu bytes were written)",
+		sl_trouble(f, sl_outfile_full(err) ? "E207" : "E302", true, "can't write to %s: %s (%llu bytes were written)",
 			   strcmp(p->file, "-") ? p->file : "standard output", strerror(-err),
 			   (unsigned long long)p->out.written);
 	p->told = p->gone = true;

@@ -45,6 +45,7 @@
 #include <unistd.h>
 
 #include "core/human.h"
+#include "core/outfile.h"
 #include "net/decode.h"
 #include "streamline/filter.h"
 
@@ -301,10 +302,11 @@ static int stream_open(struct fileout *o, struct stream *s)
 
 static void give_up(struct sl_filter *f, struct fileout *o, int err)
 {
+	bool full = sl_outfile_full(err);
 	char size[SL_HUMAN];
 
-	o->failed = err == -ENOSPC || err == -EDQUOT ? "disk full" : "write failed";
-	sl_trouble(f, "E207", true, "can't go on writing to %s: %s; %llu files with %s were saved there",
+	o->failed = full ? "disk full" : "write failed";
+	sl_trouble(f, full ? "E207" : "E302", true, "can't go on writing to %s: %s; %llu files with %s were saved there",
 		   o->dir, strerror(-err), (unsigned long long)o->files.n,
 		   sl_human_bytes(o->written.n, size));
 	sl_finished(f);

@@ -11,6 +11,7 @@
 #ifndef SL_CORE_OUTFILE_H
 #define SL_CORE_OUTFILE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,12 @@ void sl_outfile_put(struct sl_outfile *o, const void *bytes, size_t n);
  * Returns 0 or the error. */
 int sl_outfile_flush(struct sl_outfile *o);
 int sl_outfile_batch(struct sl_outfile *o);	/* at the end of a batch: flush if live or full */
+
+/* Is this negative errno one of a disk, or a share of it, that is full? */
+static inline bool sl_outfile_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
+}
 
 /* writev(2) that raises no SIGPIPE, whatever the program does with that signal. */
 ssize_t sl_writev_quiet(int fd, const struct iovec *iov, int n);
