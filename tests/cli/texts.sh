@@ -86,7 +86,7 @@ done
 # The requests of srl(7) stand in blocks of their own.
 sed 's/\\-/-/g; s/\\e/\\/g' docs/man/srl.7 | awk -v dir="$scratch" '
 	/^\.EX/ { on = 1; text = ""; next }
-	/^\.EE/ { on = 0; if (text ~ /^(\(pcapin|\(tcp\) |def |\{ \(|pcapin )/) printf "%s", text >(dir "/req" ++n) }
+	/^\.EE/ { on = 0; if (text ~ /^(\(pcapin|\(tcp\) [-{>]|def |\{ \(|pcapin )/) printf "%s", text >(dir "/req" ++n) }
 	on { text = text $0 "\n" }'
 for req in "$scratch"/req[0-9]*; do
 	is "srl(7): $(head -n 1 "$req")" 0 "$streamline" check --no-env -f "$req"
