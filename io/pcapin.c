@@ -53,7 +53,6 @@ struct pcapin {
 	int seg;
 	bool eof, over;
 	bool cut;		/* said that the file was cut */
-	uint32_t last_iface;	/* + 1; 0: none yet */
 
 	int fd;
 	struct sl_map *map;	/* of a plain or a compressed file; NULL: read */
@@ -73,7 +72,7 @@ static const struct sl_param pcapin_params[] = {
 
 static const struct sl_value pcapin_values[] = {
 	SL_COUNT(struct pcapin, packets, .help = "packets read"),
-	SL_COUNT(struct pcapin, interfaces, .help = "interfaces that packets came from"),
+	SL_COUNT(struct pcapin, interfaces, .help = "interfaces that the file describes"),
 	{ }
 };
 
@@ -314,10 +313,6 @@ static inline bool give(struct sl_filter *f, struct pcapin *s, const struct sl_c
 		sl_segment_get(f, s->seg);
 	sl_emit(f, 0, b);
 	sl_count(&s->packets);
-	if (rec->iface >= s->last_iface) {
-		s->last_iface = rec->iface + 1;
-		sl_count(&s->interfaces);
-	}
 	return true;
 }
 
@@ -435,6 +430,7 @@ static int pcapin_pull(struct sl_filter *f, unsigned int max)
 	if (s->over)
 		return SL_EOF;
 	n = s->in ? pull_collected(f, s, max) : pull_mapped(f, s, max);
+	s->interfaces.n = sl_cap_ifaces(s->cap);
 	sl_progress(f, s->in ? sl_unpack_used(s->in) : s->at, s->file_len);
 	if (!s->over)
 		return n;

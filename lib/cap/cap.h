@@ -190,6 +190,12 @@ const char *sl_cap_describe(const struct sl_cap *c);
  * pcap file: number 0); else NULL. Borrowed, good until the next call of next. */
 const struct sl_cap_iface *sl_cap_iface(const struct sl_cap *c, uint32_t iface);
 
+/* How many interfaces were described so far, in all sections. */
+static inline uint32_t sl_cap_ifaces(const struct sl_cap *c)
+{
+	return c->iface_base + c->n_ifaces;
+}
+
 /*
  * What the first bytes of a file show it to be, for messages: "a snoop
  * capture", "gzip-compressed data", ...; NULL when they show nothing, "" when

@@ -105,7 +105,7 @@ static bool libpcap_agrees(const char *name, const uint8_t *p, size_t len,
 /* One line a record: time, stored and wire length. */
 static void tshark_agrees(const char *name, const struct sl_cap_rec *rec, size_t n, const char *why)
 {
-	char cmd[1024], line[256];
+	char cmd[4096], line[256];
 	size_t i = 0;
 	FILE *f;
 
@@ -152,7 +152,7 @@ TEST(shared_captures_agree_with_libpcap_and_wireshark)
 	if (!fgets(line, sizeof(line), list))
 		SKIP("an empty FILES.tsv");
 	while (fgets(line, sizeof(line), list)) {
-		char name[600] = DATA, why[256], *end = NULL, *field[5] = { line };
+		char name[sizeof(line) + sizeof(DATA)], why[256], *end = NULL, *field[5] = { line };
 		struct sl_cap_rec *rec;
 		unsigned long told;
 		size_t len, n;
@@ -164,7 +164,7 @@ TEST(shared_captures_agree_with_libpcap_and_wireshark)
 			CHECK(field[i]);
 			*field[i]++ = '\0';
 		}
-		strncat(name, field[0], sizeof(name) - sizeof(DATA) - 1);
+		snprintf(name, sizeof(name), DATA "%s", field[0]);
 		p = load(name, &len);
 		rec = ours(p, len, &n, &r);
 		told = strtoul(field[4], &end, 10);

@@ -83,7 +83,7 @@ TEST(shared_captures_give_their_packet_counts)
 		SKIP("no ../shared/data here");
 	CHECK(fgets(line, sizeof(line), list));
 	while (fgets(line, sizeof(line), list)) {
-		char text[1024], *field[5] = { line }, *end;
+		char text[sizeof(line) + 64], *field[5] = { line }, *end;
 		struct result res;
 		unsigned long told;
 
