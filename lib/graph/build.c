@@ -221,6 +221,7 @@ static int build(struct sl_build *b, const struct sl_tree *t)
 	sl_expand(b, t);
 	sl_wire(b);
 	sl_names_report(b);
+	sl_expand_forget(b);
 	sl_supply_sources(b);
 	sl_wire_dissolve(b);
 	settle(b);

@@ -85,6 +85,7 @@ struct sl_scope {
 	unsigned int n_decls;
 	struct sl_junction *junctions;
 	unsigned int n_junctions;
+	bool dry;			/* a def that nobody uses, walked for its errors */
 };
 
 struct sl_bnode {			/* a node while it is built; the node comes first */
@@ -255,6 +256,8 @@ void sl_build_in_since(struct sl_build *b, struct sl_scope *s, unsigned int befo
 
 /* ---- expand.c ---- */
 void sl_expand(struct sl_build *b, const struct sl_tree *t);
+/* Forget what was made of defs that nobody uses. */
+void sl_expand_forget(struct sl_build *b);
 struct sl_rvalue sl_resolve(struct sl_build *b, struct sl_scope *s, const struct sl_tvalue *v);
 struct sl_def *sl_def_find(const struct sl_build *b, const char *name);
 struct sl_bnode *sl_build_node(struct sl_build *b, const struct sl_filter_type *type);

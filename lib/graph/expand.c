@@ -360,15 +360,11 @@ static struct sl_bnode *junction(struct sl_build *b, struct sl_scope *s, const s
 	return j->node;
 }
 
-/* Arguments of a use: by name or in order. */
-static void macro_args(struct sl_build *b, struct sl_scope *caller, struct sl_scope *m,
-		       const struct sl_tstage *st)
+/* The parameters of a def, with their defaults. */
+static void macro_params(struct sl_build *b, struct sl_scope *m)
 {
 	const struct sl_tstmt *d = m->def->st;
-	struct sl_span *given = sl_build_alloc(b, (d->n_params + 1) * sizeof(*given));
-	bool bad = false;
-	unsigned int i, k, pos = 0;
-	struct sl_diag_new *e;
+	unsigned int i;
 
 	m->n_params = d->n_params;
 	m->params = sl_build_alloc(b, (d->n_params + 1) * sizeof(*m->params));
@@ -382,6 +378,19 @@ static void macro_args(struct sl_build *b, struct sl_scope *caller, struct sl_sc
 		m->params[i].value = d->params[i].def;
 		m->params[i].has_value = d->params[i].has_default;
 	}
+}
+
+/* Arguments of a use: by name or in order. */
+static void macro_args(struct sl_build *b, struct sl_scope *caller, struct sl_scope *m,
+		       const struct sl_tstage *st)
+{
+	const struct sl_tstmt *d = m->def->st;
+	struct sl_span *given = sl_build_alloc(b, (d->n_params + 1) * sizeof(*given));
+	bool bad = false;
+	unsigned int i, k, pos = 0;
+	struct sl_diag_new *e;
+
+	macro_params(b, m);
 	for (i = 0; i < st->n_args; i++) {
 		const struct sl_targ *a = &st->args[i];
 
@@ -458,12 +467,23 @@ static const char *macro_prefix(struct sl_build *b, struct sl_scope *s, const st
 	}
 }
 
+static void walk_body(struct sl_build *b, struct sl_scope *m, const struct sl_place_of *place)
+{
+	struct sl_def *d = m->def;
+	struct sl_ends tails;
+	unsigned int i;
+
+	d->active = true;
+	for (i = 0; i < d->st->n_body && !b->too_big; i++)
+		walk(b, m, &d->st->body[i], place, &tails);
+	d->active = false;
+}
+
 static struct sl_scope *expand(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st,
 			       struct sl_def *d, const struct sl_place_of *place)
 {
 	struct sl_scope *m, **slot;
 	struct sl_diag_new *e;
-	unsigned int i;
 
 	if (d->active || s->depth >= SL_EXPAND_MAX) {
 		e = sl_err(b->ds, "E156", st->type_span, d->active ? "'%s' uses itself" :
@@ -479,17 +499,41 @@ static struct sl_scope *expand(struct sl_build *b, struct sl_scope *s, const str
 	m->call = st;
 	m->depth = s->depth + 1;
 	m->prefix = macro_prefix(b, s, st);
+	m->dry = s->dry;
 	slot = sl_build_push(b, (void **)&b->macros, &b->n_macros, sizeof(*slot));
 	*slot = m;
 	macro_args(b, s, m, st);
-	d->active = true;
-	for (i = 0; i < d->st->n_body && !b->too_big; i++) {
-		struct sl_ends tails;
-
-		walk(b, m, &d->st->body[i], place, &tails);
-	}
-	d->active = false;
+	walk_body(b, m, place);
 	return m;
+}
+
+/*
+ * A def that nobody uses is walked too, without values, so that what is wrong in
+ * it is not found only by the first who uses it.
+ */
+static void expand_dry(struct sl_build *b, struct sl_def *d)
+{
+	struct sl_scope *m = sl_build_alloc(b, sizeof(*m));
+
+	m->file = d->file;
+	m->def = d;
+	m->depth = 1;
+	m->prefix = sl_build_printf(b, "%s/", d->st->name);
+	m->dry = true;
+	macro_params(b, m);
+	walk_body(b, m, NULL);
+}
+
+void sl_expand_forget(struct sl_build *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n_nodes; i++)
+		if (b->nodes[i]->scope->dry)
+			b->nodes[i]->gone = true;
+	for (i = 0; i < b->n_streams; i++)
+		if (sl_bnode_of(b->streams[i]->s.from)->gone || sl_bnode_of(b->streams[i]->s.to)->gone)
+			b->streams[i]->gone = true;
 }
 
 /* ---- stages -------------------------------------------------------- */
@@ -518,7 +562,7 @@ static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const st
 	if (d) {
 		struct sl_scope *m;
 
-		d->uses++;
+		d->uses += !s->dry;
 		m = expand(b, s, st, d, place);
 		/* the list may have moved while the macro was walked */
 		for (i = 0; m && i < s->n_decls; i++)
@@ -680,6 +724,10 @@ void sl_expand(struct sl_build *b, const struct sl_tree *t)
 			walk(b, &b->top, &st->pipe, NULL, &tails);
 		pipes += st->kind == SL_S_PIPE;
 	}
+	/* only now is it known which defs nobody used; those of other files may wait */
+	for (i = 0; i < b->n_defs && !b->too_big; i++)
+		if (!b->defs[i]->uses && b->defs[i]->file == b->files)
+			expand_dry(b, b->defs[i]);
 	if (!pipes && b->o->need_source && t->n_stmts) {
 		struct sl_diag_new *d = sl_err(b->ds, "E021", t->stmts[t->n_stmts - 1].span,
 					       "there is no pipeline here");

@@ -26,7 +26,8 @@ static struct sl_bnode **heads_of(struct sl_build *b, unsigned int *n_out)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < b->n_streams; i++)
-		b->streams[i]->s.to->n_in = 1;
+		if (!b->streams[i]->gone)
+			b->streams[i]->s.to->n_in = 1;
 	for (i = 0; i < b->n_nodes; i++) {
 		if (!is_head(b->nodes[i]) || b->nodes[i]->n.n_in)
 			continue;

@@ -287,6 +287,8 @@ static const struct {
 	{ "in > (count)", "E155", "in", NULL },
 	{ "def f() { in > (f) > out }\n(pcapin a) > (f) > (null)", "E156", "f", NULL },
 	{ "(pcapin a) > (count)\n(z: count)", "E157", "count", NULL },
+	{ "def f(x) { in > (cuont) > (head $x) > out }\n(pcapin a) > (count)", "E104", "cuont", "count" },
+	{ "def f(x) { in > (count) > (head $y) > out }\n(pcapin a) > (count)", "E108", "$y", NULL },
 	{ "set worker=3\n(pcapin a) > (count)", "E116", "worker", "workers" },
 	{ "(pcapin a) >[bufer=4MiB] (count)", "E112", "bufer", "buffer" },
 	{ "(pcapin a) > (count)@user[cpus=2]", "E117", "cpus", "cpu" },

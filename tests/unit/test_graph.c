@@ -256,6 +256,8 @@ TEST(macros)
 	/* what nobody takes */
 	means("def f() { in -80-> out.web\n in -443-> out }\n" SRC "> (tcp) > (f) > (null)",
 	      "pcapin > tcp; tcp 443 null");
+	/* a def that nobody uses, with a parameter that nobody gave */
+	means("def f(p) { in -$p-> (ac rules=$p) -hit-> out}\n" SRC "> (null)", "pcapin > null");
 	/* both inputs of a macro */
 	means("def two() { in.left > (a: count) > out\n in.right > (b: count) > out }\n(pcapin a) > t.left\n"
 	      "(pcapin b) > t.right\n(t: two) > (null)",
