@@ -29,7 +29,7 @@ static const char *const bases[] = {
 	"  -`else`-> (`count`) > (`null`)\n}\n",
 	"(pcapin a.pcap) > (`ip`) -`icmp`-> (`count`)\n",
 	"(pcapin a.pcap) > (`icmp`) -`echo`-> (`print` `style`=`hex` `time`=`epoch`)",
-	"(pcapin a.pcap) > (web: tcp) -80-> (untcp) > (ac rules=r) -`match`-> (fileout d)\n"
+	"(pcapin a.pcap) > (`web`: tcp) -80-> (untcp) > (ac rules=r) -`match`-> (fileout d)\n"
 	"`web` -443-> (`count`)\n`web` -`else`-> (`null`)\n",
 	"(pcapin a.pcap) > (tcp) -80-> (untcp `hold`=4`MiB` `gap_after`=5`s` `timeout`=1`min` `flows`=10`k`) > (fileout d)",
 	"(pcapin a.pcap) > (tcp) -80->[`buffer`=4`MiB` `batch`=64 `drop`=`oldest` `name`=web] (count) > (pcapout o.pcap)",
@@ -37,26 +37,26 @@ static const char *const bases[] = {
 	"(pcapin a.pcap) > (tcp)@`xdp`? > (count)@`user`[`workers`=2] > (pcapout o.pcap)",
 	"`set` workers=2\nset `buffer`=16`MiB` `overflow`=`block`\nset `batch`=128\n(pcapin a.pcap) > (`count`)",
 	"set overflow=`drop-oldest` `workers`=2\n(pcapin a.pcap) > (`sample` 10 `by`=`flow`) > (`pcapout` b.pcap)",
-	"let `iface` = a.pcap\nlet pattern = needle\n(pcapin $`iface`) > (grep $`pattern`) -`nomatch`-> (count)",
-	"let `dir` = out\nlet rules = x.ac\n(pcapin a.pcap) > (tcp) > (untcp) > (ac `rules`=$`rules`) > (fileout \"${`dir`}\")",
+	"let `iface` = a.pcap\nlet `pattern` = needle\n(pcapin $`iface`) > (grep $`pattern`) -`nomatch`-> (count)",
+	"let `dir` = out\nlet `rules` = x.ac\n(pcapin a.pcap) > (tcp) > (untcp) > (ac `rules`=$`rules`) > (fileout \"${`dir`}\")",
 	"def `web`(`port`=80, `rules`) {\n  in -$`port`-> (`untcp`) > (`ac` rules=$`rules`) > out\n"
 	"  in -`else`-> out.`rest`\n}\n"
-	"(pcapin a.pcap) > (tcp) > (w: `web` `port`=8080 `rules`=\"web.ac\") > (`fileout` d)\n"
+	"(pcapin a.pcap) > (tcp) > (`w`: `web` `port`=8080 `rules`=\"web.ac\") > (`fileout` d)\n"
 	"`w` -`rest`-> (count)\n",
-	"def low(n=10) {\n\tin > (`sample` $`n`) > out\n}\n(pcapin a.pcap) > (`low` n=5) > (count)\n",
-	"def twice(x) {\n  in > (a: `head` $`x`) > out\n  `a` > (`count`)\n}\n"
-	"(pcapin a.pcap) > (`twice` 5) > (first: count)\n(pcapin b.pcap) > (`twice` x=6) > `first`\n",
+	"def `low`(`n`=10) {\n\tin > (`sample` $`n`) > out\n}\n(pcapin a.pcap) > (`low` `n`=5) > (count)\n",
+	"def `twice`(`x`) {\n  in > (`a`: `head` $`x`) > out\n  `a` > (`count`)\n}\n"
+	"(pcapin a.pcap) > (`twice` 5) > (`first`: count)\n(pcapin b.pcap) > (`twice` `x`=6) > `first`\n",
 	"{ (`pcapin` a.pcap); (`pcapin` b.pcap) } > (`tcp`) -!`ssh`-> (`pcapout` c.pcap)",
 	"(pcapin a.pcap) > { (`tcp`) -80-> (`count`); (`udp`) -`domain`-> (`count`) } > (`pcapout` c.pcap)",
-	"(pcapin a.pcap) > (hosts: tcp) > (untcp) {\n -`gap`-> (`jsonout`)\n > (`ac` r.ac) > (`fileout` d)\n}\n"
+	"(pcapin a.pcap) > (`hosts`: tcp) > (untcp) {\n -`gap`-> (`jsonout`)\n > (`ac` r.ac) > (`fileout` d)\n}\n"
 	"`hosts` -22-> (ssh: count)\n`hosts` -`telnet`-> (`head` 5)\n",
 	"(pcapin a.pcap) > (tcp) -80-> «(untcp) > »(fileout d)",
 	"(pcapin a.pcap) > (tcp) -80-> «(untcp) > »(head 10) > (count) > (fileout d)",
 	"(pcapin a.pcap) > (tcp) > «(untcp) > »(fileout d)",
 	"`pcapin` a.pcap | `tcp` |80 `untcp` | `fileout` d",
 	"(`feed`) > (`tcp`) -`ftp`-> (`untcp`) > (`exec` \"sort -u\" `status`=`ignore`) > (`take`)",
-	"let limit = 10\nlet what = hits\n(pcapin a.pcap) > (tcp) -`imap`-> (head $`limit`) > (pcapout \"${`what`}.pcap\")",
-	"(pcapin a.pcap) > (`ip6`) > (mail: `tcp`) > (count)\n`mail` -25-> (untcp `memory`=64`MB` `settle`=8) > (`fileout` dir=d `files`=10)\n",
+	"let `limit` = 10\nlet `what` = hits\n(pcapin a.pcap) > (tcp) -`imap`-> (head $`limit`) > (pcapout \"${`what`}.pcap\")",
+	"(pcapin a.pcap) > (`ip6`) > (`mail`: `tcp`) > (count)\n`mail` -25-> (untcp `memory`=64`MB` `settle`=8) > (`fileout` dir=d `files`=10)\n",
 	"(pcapin a.pcap) > (tcp) -80-> (untcp) > (ac rules=r.ac `hold`=2`MiB` `memory`=1`GiB`) > (`fileout` d)@`user`",
 };
 
