@@ -41,7 +41,7 @@ const struct sl_code sl_codes_lang[] = {
 	     "A pipeline is made of filters in parentheses, names that were declared\n"
 	     "before, and groups in braces, with an arrow between each two. At this place\n"
 	     "one of them is missing.\n",
-	     "(rx eth0) > > (count)\n",
+	     "rx eth0 > (count)\n",
 	     "(rx eth0) > (count)\n",
 	     "streamline inspect"),
 	PAGE("E011", "no arrow between two stages",

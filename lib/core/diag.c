@@ -181,6 +181,7 @@ static struct sl_place make_place(struct sl_diags *ds, struct sl_span at)
 	struct sl_place place = { 0 };
 	size_t start, end, off = at.off, i, len = at.len;
 	const char *text;
+	char *line;
 
 	if (!at.src)
 		return place;
@@ -204,7 +205,11 @@ static struct sl_place make_place(struct sl_diags *ds, struct sl_span at)
 
 		if (keep > start && text[keep - 1] == '\r')
 			keep--;
-		ds->line_text = sl_arena_strndup(ds->arena, text + start, keep - start);
+		line = sl_arena_strndup(ds->arena, text + start, keep - start);
+		for (i = 0; line && i < keep - start; i++)
+			if (!line[i])
+				line[i] = '?';	/* a zero byte must not end it */
+		ds->line_text = line;
 		ds->line_src = at.src;
 		ds->line_off = start;
 	}

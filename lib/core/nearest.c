@@ -75,7 +75,8 @@ const char *sl_nearest(const char *got, const char *const *words, size_t n)
 			continue;
 		d = distance(got, got_len, words[i], len);
 		/* a word in which nothing is left of the other is no likeness */
-		if (d > slips * 2 || d >= (len < got_len ? len : got_len) * 2)
+		if ((d > slips * 2 || d >= (len < got_len ? len : got_len) * 2) &&
+		    strcasecmp(got, words[i]))
 			continue;
 		if (!found || d < best ||
 		    (d == best && found[0] != got[0] && words[i][0] == got[0])) {

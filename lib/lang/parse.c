@@ -123,6 +123,10 @@ void sl_parse_panic(struct parser *p, bool in_fan)
 	const char *s = p->s;
 	unsigned int braces = 0;
 
+	/* whoever gives up has said why; should one forget, nothing is accepted in silence */
+	if (!p->errors && !p->oom)
+		sl_p_err(p, "E010", p->pos, p->pos + 1, "this cannot be understood");
+
 	while (p->pos < p->n) {
 		char c = s[p->pos];
 

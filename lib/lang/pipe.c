@@ -37,7 +37,7 @@ int64_t sl_pipe_detect(const struct parser *p)
 			struct lex_string st;
 
 			sl_lex_string(s, i, 0, &st);
-			i = st.end > i ? st.end : i + 1;
+			i = st.open || st.end <= i ? i + 1 : st.end;
 		} else {
 			if (strchr("([{", c))
 				depth++;

@@ -268,7 +268,7 @@ static void end_line(struct printer *pr, uint32_t limit)
 	while (pr->keep && pr->next < pr->n_comments && pr->comments[pr->next].off < limit) {
 		const struct comment *c = &pr->comments[pr->next];
 
-		if (first && c->own_line && c->off >= pr->seen)
+		if (c->own_line && c->off >= pr->seen)
 			break;
 		pr->next++;
 		if (first && !c->own_line) {

@@ -370,17 +370,15 @@ bool sl_parse_no_atom(struct parser *p)
 	} else if (sl_arrow_at(p, p->pos)) {
 		struct sl_tlink link = { 0 };
 		uint32_t start = p->pos;
+		unsigned int errors = p->errors;
 
-		if (sl_arrow_whole(p, start)) {
-			uint32_t end = sl_arrow_whole(p, start);
-
-			d = sl_p_err(p, "E010", start, end, "expected a filter, found an arrow");
+		sl_parse_arrow(p, &link);
+		if (p->errors == errors) {
+			d = sl_p_err(p, "E010", start, p->pos > start ? p->pos : start + 1,
+				     "expected a filter, found an arrow");
 			sl_err_label(d, "a pipeline begins with a filter, and one stands between "
 					"two arrows");
 			sl_err_fix(d, "%s", "");
-			p->pos = end;
-		} else {
-			sl_parse_arrow(p, &link);
 		}
 	} else if (c == '"' || c == '\'') {
 		struct lex_string st;

@@ -33,7 +33,8 @@ struct sl_tvalue {
 	struct sl_span span;
 	const char *text;	/* word, string contents, or the variable's name */
 	size_t text_len;	/* strings may hold NUL by \x00 */
-	bool interp;		/* SL_V_STRING: has ${name} to be replaced (a literal "$" is "\$") */
+	bool interp;		/* SL_V_STRING: has ${name} to be replaced; in its text a $ and a
+				 * backslash that mean themselves are still \$ and \\ */
 	struct sl_tvalue *items;/* SL_V_LIST */
 	unsigned int n_items;
 };

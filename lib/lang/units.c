@@ -223,8 +223,11 @@ static const char *meant(const struct unit *units, const char *got)
 	for (u = units; u->name; u++)
 		if (!strcasecmp(u->name, got))
 			return u->name;
-	for (u = units; u->name; u++)		/* a letter twice, or swapped */
-		if (drop_one(got, u->name) || swapped(got, u->name))
+	for (u = units; u->name; u++)
+		if (swapped(got, u->name))
+			return u->name;
+	for (u = units; u->name; u++)
+		if (drop_one(got, u->name))
 			return u->name;
 	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (!strcasecmp(aliases[i].wrong, got) && find(units, aliases[i].right))
