@@ -117,6 +117,7 @@ static void fuse(struct op *o)
 int sl_bpf_new(const struct bpf_insn *insns, unsigned int n, struct sl_bpf **out)
 {
 	struct sl_bpf *vm;
+	int r = -EINVAL;
 
 	if (!n || n > 1u << 20 || BPF_CLASS(insns[n - 1].code) != BPF_RET)
 		return -EINVAL;
@@ -146,6 +147,12 @@ int sl_bpf_new(const struct bpf_insn *insns, unsigned int n, struct sl_bpf **out
 		if ((code == OP_LD_MEM || code == OP_LDX_MEM || code == OP_ST || code == OP_STX) &&
 		    o->k >= BPF_MEMWORDS)
 			goto invalid;
+		/* Linux's kernel keeps what is no byte of the packet (its direction,
+		 * its interface) at places below 0; nobody does here. */
+		if (code >= OP_LDW && code <= OP_LDB && o->k >= 0xffe00000u) {
+			r = -ENOTSUP;
+			goto invalid;
+		}
 		if ((code == OP_DIV || code == OP_MOD) && !o->k)
 			goto invalid;
 	}
@@ -155,7 +162,7 @@ int sl_bpf_new(const struct bpf_insn *insns, unsigned int n, struct sl_bpf **out
 	return 0;
 invalid:
 	free(vm);
-	return -EINVAL;
+	return r;
 }
 
 void sl_bpf_free(struct sl_bpf *vm)

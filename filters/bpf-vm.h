@@ -14,8 +14,8 @@
 struct sl_bpf;
 struct bpf_insn;
 
-/* Returns 0, -EINVAL for a program that is not valid, -ENOMEM. The instructions
- * are copied. */
+/* Returns 0, -EINVAL for a program that is not valid, -ENOTSUP for one that asks for more
+ * than the packet's bytes and length, -ENOMEM. The instructions are copied. */
 int sl_bpf_new(const struct bpf_insn *insns, unsigned int n, struct sl_bpf **out);
 void sl_bpf_free(struct sl_bpf *vm);
 

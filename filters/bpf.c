@@ -91,6 +91,10 @@ static int compile(const char *expression, uint32_t netmask, int dlt, struct sl_
 		pcap_freecode(&code);
 		if (r == -EINVAL)
 			snprintf(why, PCAP_ERRBUF_SIZE, "libpcap made a program that is not valid");
+		if (r == -ENOTSUP) {
+			snprintf(why, PCAP_ERRBUF_SIZE, "direction and interface are not told on this link type");
+			r = -EINVAL;
+		}
 	}
 	if (pcap)
 		pcap_close(pcap);
