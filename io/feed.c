@@ -14,6 +14,7 @@
  * have it back. The stream ends with sl_feed_end().
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,22 @@
 #include "run/exchange.h"
 
 #define LINK_ETHERNET	1
+#define LENT_MAX	32768u	/* blocks shown in place: half the table of segments */
+
+/*
+ * What is shown in place is a segment each. So that the table always has room for
+ * others, they are counted, and beyond a bound bytes are copied. The count lives as
+ * long as the last of them: it may outlive the filter.
+ */
+struct sl_exchange_lent {
+	_Atomic uint32_t n;	/* segments, and one for the filter */
+};
+
+struct lent {
+	struct sl_exchange_lent *of;
+	void (*drop)(void *arg);
+	void *arg;
+};
 
 struct sl_exchange_item {
 	const void *data;
@@ -113,16 +130,57 @@ static void item_drop(struct sl_exchange_item *it)
 		it->drop(it->arg);
 }
 
-/* A block that shows the item's bytes: in place, as a segment of their own, or copied
- * where they are ours already or the table of segments is full. */
-static struct sl_block *item_block(struct sl_filter *f, struct sl_exchange_item *it)
+static void lent_put(struct sl_exchange_lent *l)
 {
+	/* acq_rel: whoever is last frees it after all others are done with it */
+	if (l && atomic_fetch_sub_explicit(&l->n, 1, memory_order_acq_rel) == 1)
+		free(l);
+}
+
+static void lent_drop(void *arg)
+{
+	struct lent *l = arg;
+
+	l->drop(l->arg);
+	lent_put(l->of);
+	free(l);
+}
+
+/* A segment for the item's bytes where they lie, or a negative errno. */
+static int item_segment(struct sl_filter *f, struct sl_exchange *x, struct sl_exchange_item *it)
+{
+	struct lent *l;
+	int seg;
+
+	if (!x->lent_out) {
+		x->lent_out = malloc(sizeof(*x->lent_out));
+		if (!x->lent_out)
+			return -ENOMEM;
+		atomic_init(&x->lent_out->n, 1);
+	}
+	if (atomic_load_explicit(&x->lent_out->n, memory_order_relaxed) > LENT_MAX)
+		return -ENOSPC;
+	l = malloc(sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	*l = (struct lent){ .of = x->lent_out, .drop = it->drop, .arg = it->arg };
+	atomic_fetch_add_explicit(&x->lent_out->n, 1, memory_order_relaxed);
+	seg = sl_segment_new(f, (void *)it->data, it->len, false, lent_drop, l);
+	if (seg < 0) {
+		lent_put(l->of);
+		free(l);
+	}
+	return seg;
+}
+
+/* A block that shows the item's bytes: in place, or copied where they are ours
+ * already or too many are in place. */
+static struct sl_block *item_block(struct sl_filter *f, struct sl_exchange *x, struct sl_exchange_item *it)
+{
+	int seg = it->copied ? -1 : item_segment(f, x, it);
 	struct sl_block *b;
 	uint8_t *to;
-	int seg = -1;
 
-	if (!it->copied)
-		seg = sl_segment_new(f, (void *)it->data, it->len, false, it->drop, it->arg);
 	if (seg < 0) {
 		b = sl_block_alloc(f, it->len, &to);
 		if (b && it->len)
@@ -147,7 +205,7 @@ static int feed_pull(struct sl_filter *f, unsigned int max)
 
 	for (n = 0; n < max && x->n; n++) {
 		struct sl_exchange_item *it = &x->items[x->head];
-		struct sl_block *b = item_block(f, it);
+		struct sl_block *b = item_block(f, x, it);
 
 		x->head = (x->head + 1) % x->size;
 		x->n--;
@@ -195,6 +253,8 @@ static void feed_close(struct sl_filter *f)
 	free(x->items);
 	x->items = NULL;
 	x->size = 0;
+	lent_put(x->lent_out);
+	x->lent_out = NULL;
 }
 
 static const char *const feed_examples[] = {

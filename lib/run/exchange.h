@@ -18,11 +18,13 @@
 #include "streamline/filter.h"
 
 struct sl_exchange_item;
+struct sl_exchange_lent;
 
 struct sl_exchange {
 	uint64_t limit;			/* take: blocks; 0: no bound */
 	/* feed: what was put and not yet fetched; a ring */
 	struct sl_exchange_item *items;
+	struct sl_exchange_lent *lent_out;	/* how many are shown in place */
 	/* take: what came and was not yet taken; a ring of kept blocks */
 	struct sl_block **blocks;
 	uint32_t head, n, size;
