@@ -62,6 +62,15 @@ static void set_tally(struct table *t, char **r, unsigned int col, struct sl_tal
 	set_u64(t, r, col + 1, v.bytes);
 }
 
+/* Of the time that the run took; with workers it may be more than 100 %. */
+static void set_share(struct table *t, char **r, unsigned int col, double part, double all)
+{
+	char buf[CELL];
+
+	snprintf(buf, sizeof(buf), "%.0f%%", all > 0 ? 100 * part / all : 0);
+	set(t, r, col, buf);
+}
+
 static void widths(const struct table *t, size_t *w)
 {
 	memset(w, 0, COLS * sizeof(*w));
@@ -107,11 +116,13 @@ static void table_free(struct table *t)
 static void filter_table(FILE *f, const struct sl_run *r, bool *failed)
 {
 	static const char *const group[] = { "in", "out", "filtered", "held", "lost" };
-	struct table t = { .n_cols = 12, .n_text = 2 };
+	struct table t = { .n_cols = 13, .n_text = 2 };
 	struct sl_ledger_row l;
+	struct sl_stats st;
 	size_t w[COLS];
 	char **c;
 
+	sl_run_stats(r, &st);
 	c = row(&t);
 	set(&t, c, 0, "filter");
 	set(&t, c, 1, "space");
@@ -119,8 +130,10 @@ static void filter_table(FILE *f, const struct sl_run *r, bool *failed)
 		set(&t, c, 2 + 2 * i, "blocks");
 		set(&t, c, 3 + 2 * i, "bytes");
 	}
+	set(&t, c, 12, "busy");
 	for (unsigned int i = 0; !sl_run_filter(r, i, &l); i++) {
 		c = row(&t);
+		set_share(&t, c, 12, (double)l.busy_ns, st.elapsed_s * 1e9);
 		set(&t, c, 0, l.name);
 		set(&t, c, 1, l.space);
 		set_tally(&t, c, 2, l.in);
