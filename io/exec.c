@@ -94,24 +94,21 @@ static const struct sl_value exec_values[] = {
 
 /* ---- the process -------------------------------------------------- */
 
-/* Between fork() and exec(): nothing that is not async-signal-safe. */
+/* SIGTERM at the guard: on to all of its group. */
+static void guard_term(int sig)
+{
+	struct sigaction ign = { .sa_handler = SIG_IGN };
+
+	sigaction(sig, &ign, NULL);
+	kill(0, sig);
+}
+
 __attribute__((noreturn))
-static void child(const char *command, int in, int out, pid_t parent)
+static void run_shell(const char *command)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	/* A group of its own: Ctrl-C ends our reading, and the process ends when
-	 * it has got the rest. The thread that opened the run is the parent whose end it
-	 * would follow. */
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(127);		/* too late for the signal */
-	/* Both ends are above 2, as the parent's pipes were made so. */
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0)
-		_exit(126);
-	syscall(SYS_close_range, 3u, ~0u, 0u);
 	for (int s = 1; s < NSIG; s++) {
 		if (s != SIGKILL && s != SIGSTOP)
 			sigaction(s, &dfl, NULL);
@@ -120,6 +117,46 @@ static void child(const char *command, int in, int out, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
+}
+
+/*
+ * The child is a guard: it starts the shell, waits for it, and passes on its
+ * status. The kernel tells it when we die, and it then ends whatever the shell
+ * has started; the shell alone would leave that behind. They are a group of their
+ * own, so that Ctrl-C ends our reading and the process ends when it has got the rest.
+ *
+ * Between fork and exec, in what may be a copy of a program with threads: nothing
+ * that is not async-signal-safe. The parent that counts is the thread that opened the run.
+ */
+__attribute__((noreturn))
+static void child(const char *command, int in, int out, pid_t parent)
+{
+	struct sigaction term = { .sa_handler = guard_term };
+	sigset_t none;
+	int status = 0;
+	pid_t shell;
+
+	setpgid(0, 0);
+	sigaction(SIGTERM, &term, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(127);		/* too late for the signal */
+	/* Both ends are above 2, as the parent's pipes were made so. */
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0)
+		_exit(126);
+	syscall(SYS_close_range, 3u, ~0u, 0u);
+	shell = _Fork();
+	if (shell == 0)
+		run_shell(command);
+	if (shell < 0)
+		_exit(126);
+	close(0);
+	close(1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	while (waitpid(shell, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 /* A pipe, neither end of it on a standard descriptor. */
