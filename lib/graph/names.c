@@ -9,9 +9,10 @@
  *	one of them is a word that we know		the other has it
  *	one is the other with a letter doubled		the longer one has it
  *	one is the other with a letter missing		the shorter one has it
- *	pairs of letters that are common in our words	the less common one has it
+ *	pairs of letters that are common in English	the less common one has it
  *
- * Words that we know are those of the descriptors: names, briefs, help.
+ * Words that we know are those of the descriptors (names, briefs, help), service
+ * names, and words that people give to things.
  */
 #include <ctype.h>
 
@@ -19,10 +20,38 @@
 
 /* ---- which of two -------------------------------------------------- */
 
-struct corpus {
-	const char *word;
-	bool known;
-	unsigned int pairs[27 * 27];
+/*
+ * How common is the second letter after the first, 9 for the most, in the words of
+ * technical English? Rows and columns are a to z, then the edge of a word.
+ */
+static const char pairs[27][28] = {
+	"256523525136560516674424415",
+	"654464436427436405645224416",
+	"634363165065327305465211306",
+	"533574326224235315545322318",
+	"535644413115462437652435307",
+	"534456227015436315555212406",
+	"523373455005455306544220218",
+	"733372106024436305454222417",
+	"556555501025576414661403044",
+	"644573225224346544626432226",
+	"544472426124343313644243307",
+	"623473207036236302554311506",
+	"753373216024536622545110306",
+	"625664625133245302674411207",
+	"445524414146575507555453115",
+	"624473355036236506564221406",
+	"324313123126333224548322217",
+	"634473416034546404654321407",
+	"415263256034335522565220308",
+	"624273257024326306544121517",
+	"565454405016673506661103014",
+	"733283316013335303433103306",
+	"633463357034356415531222007",
+	"545465136034434624463224417",
+	"434342314025544603551231228",
+	"513482126113415212433212446",
+	"656565445235555636655444320",
 };
 
 static int letter(char c)
@@ -30,76 +59,110 @@ static int letter(char c)
 	return isalpha((unsigned char)c) ? tolower((unsigned char)c) - 'a' : 26;
 }
 
-static void corpus_text(struct corpus *c, const char *text, const char *word, bool *known)
+/* How much does a word look like one? */
+static int plausible(const char *w)
 {
-	size_t n = strlen(word);
-	const char *p = text;
+	int sum = 0, before = 26;
 
-	if (!text)
-		return;
-	while (*p) {
-		const char *start;
-
-		while (*p && !isalnum((unsigned char)*p))
-			p++;
-		for (start = p; isalnum((unsigned char)*p) || *p == '_'; p++)
-			c->pairs[(p == start ? 26 : letter(p[-1])) * 27 + letter(*p)]++;
-		if (p > start) {
-			c->pairs[letter(p[-1]) * 27 + 26]++;
-			if ((size_t)(p - start) == n && !memcmp(start, word, n))
-				*known = true;
-		}
+	for (; *w; w++) {
+		sum += pairs[before][letter(*w)] - '0';
+		before = letter(*w);
 	}
+	return sum + pairs[before][26] - '0';
 }
 
-static void corpus_all(struct corpus *c, const char *a, const char *b, bool *known_a, bool *known_b)
+static bool in_text(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+	const char *p;
+
+	for (p = text; p && (p = strstr(p, word)); p++)
+		if ((p == text || !isalnum((unsigned char)p[-1])) && !isalnum((unsigned char)p[n]))
+			return true;
+	return false;
+}
+
+static bool is_word(const char *word)
 {
 	static const char common[] =
-		"web mail dns host port iface device in out file files rule rules name size path "
-		"rest left right main first last hits clean bad good all other server client login "
-		"alert alerts log logs save saved http https ssh tls sni ftp smtp user proto addr "
-		"limit time rate dir pattern patterns traffic slow fast src dst join split select "
-		"source sink both local remote big small capture input output watch test check";
+		"web mail dns host hosts port ports iface device in out file files rule rules name "
+		"names size path paths rest left right main first last hit hits clean bad good all "
+		"other others server client login alert alerts log logs save saved saver keep http "
+		"https ssh tls sni ftp smtp user users proto addr address limit limits time rate "
+		"dir pattern patterns traffic slow fast src dst join split select source target "
+		"sink both local remote big small little large capture input output watch test "
+		"check next back front top bottom head tail start stop begin end up down inner "
+		"outer upper lower link links uplink downlink trunk trunks lan wan vlan net "
+		"network subnet router switch bridge tunnel proxy cache mirror copy copies bulk "
+		"batch block blocks buffer queue ring pool store storage disk memory index table "
+		"list map tree graph node nodes edge edges root leaf branch chain stage stages "
+		"step steps task job jobs work worker workers thread process service services app "
+		"application api backend frontend gateway core base default custom normal special "
+		"extra spare scan scanner scans attack attacks threat threats exploit malware "
+		"virus spam noise clear dirty suspect strange odd even known unknown valid invalid "
+		"error errors warning warnings info debug trace audit report reports record "
+		"records event events count counter counts total sum stats metric metrics sample "
+		"samples filter filters match matches miss misses pass drop drops dropped lost "
+		"late early old new fresh stale open close closed live dead idle busy ready done "
+		"wanted unwanted allow allowed deny denied blocked accept reject secure insecure "
+		"plain crypt encrypted text binary data raw hex bytes packet packets flow flows "
+		"stream streams session sessions request requests reply replies query queries "
+		"answer answers header headers body payload content title key keys value values "
+		"word words token tokens needle term terms what where when which who how many much "
+		"few more less most least only max min low high mid depth width height length "
+		"bound bounds range ranges level levels mode modes kind kinds type types class "
+		"classes group groups set sets item items part parts piece pieces half quarter "
+		"twice once each every any none one two three four five six seven eight nine ten "
+		"alpha beta gamma delta epsilon zeta eta theta iota kappa lambda sigma omega red "
+		"green blue black white grey gold silver north south east west home office lab "
+		"site room door window wall house car bank shop video audio voice image images "
+		"photo music game games chat print printer camera sensor sensors phone mobile desk "
+		"laptop box boxes take give get put push pull send sent receive received read "
+		"reader write writer merge sort shrink grow crawl crawler search find look show "
+		"hide view run runner play replay archive backup restore move shift turn flip swap "
+		"wrap";
 	const struct sl_filter_type *const *t;
 	const struct sl_param *p;
 	const char *s;
 	unsigned int i;
-	bool skip;
 
-	corpus_text(c, common, a, known_a);
-	corpus_text(c, common, b, known_b);
-	for (i = 0; (s = sl_service_at(i)); i++) {
-		*known_a |= !strcmp(s, a);
-		*known_b |= !strcmp(s, b);
-	}
+	if (in_text(common, word))
+		return true;
+	for (i = 0; (s = sl_service_at(i)); i++)
+		if (!strcmp(s, word))
+			return true;
 	for (t = sl_types(); *t; t++) {
-		*known_a |= !strcmp((*t)->name, a);
-		*known_b |= !strcmp((*t)->name, b);
-		corpus_text(c, (*t)->brief, a, known_a);
-		corpus_text(c, (*t)->brief, b, known_b);
-		for (p = (*t)->params; p && p->name; p++) {
-			*known_a |= !strcmp(p->name, a);
-			*known_b |= !strcmp(p->name, b);
-			skip = false;
-			corpus_text(c, p->help, a, known_a);
-			corpus_text(c, p->help, b, &skip);
-			*known_b |= skip;
-		}
+		if (!strcmp((*t)->name, word) || in_text((*t)->brief, word))
+			return true;
+		for (p = (*t)->params; p && p->name; p++)
+			if (!strcmp(p->name, word) || in_text(p->help, word))
+				return true;
 	}
+	return false;
 }
 
-/* The rarest pair of letters in a word decides. */
-static unsigned int plausible(const struct corpus *c, const char *w)
+/* A word, or words joined by _, each with a number behind it or without: tail1, slow_path. */
+static bool is_known(const char *name)
 {
-	unsigned int worst = UINT32_MAX, n;
-	const char *p;
+	char word[64];
+	size_t n;
 
-	for (p = w; *p; p++) {
-		n = c->pairs[(p == w ? 26 : letter(p[-1])) * 27 + letter(*p)];
-		worst = n < worst ? n : worst;
+	if (is_word(name))
+		return true;
+	for (;; name++) {
+		n = strcspn(name, "_");
+		if (!n || n >= sizeof(word))
+			return false;
+		memcpy(word, name, n);
+		name += n;
+		while (n && isdigit((unsigned char)word[n - 1]))
+			n--;
+		word[n] = '\0';
+		if (!n || !is_word(word))
+			return false;
+		if (!*name)
+			return true;
 	}
-	n = c->pairs[(p == w ? 26 : letter(p[-1])) * 27 + 26];
-	return n < worst ? n : worst;
 }
 
 /* `longer` is `shorter` with one letter more: is that one the double of its neighbour? */
@@ -115,23 +178,15 @@ static bool is_doubled(const char *longer, const char *shorter)
 bool sl_blame_declared(const char *used, const char *declared)
 {
 	size_t lu = strlen(used), ld = strlen(declared);
-	bool known_u = false, known_d = false;
-	struct corpus *c = calloc(1, sizeof(*c));
-	bool r;
+	bool known = is_known(used);
 
-	if (!c)
-		return false;
-	corpus_all(c, used, declared, &known_u, &known_d);
-	if (known_u != known_d)
-		r = known_u;
-	else if (ld == lu + 1)
-		r = is_doubled(declared, used);
-	else if (lu == ld + 1)
-		r = !is_doubled(used, declared);
-	else
-		r = plausible(c, declared) < plausible(c, used);
-	free(c);
-	return r;
+	if (known != is_known(declared))
+		return known;
+	if (ld == lu + 1)
+		return is_doubled(declared, used);
+	if (lu == ld + 1)
+		return !is_doubled(used, declared);
+	return plausible(declared) < plausible(used);
 }
 
 /* ---- declarations that nobody used --------------------------------- */
