@@ -14,8 +14,11 @@
  * exactly the grain that its latest packet says, whatever else the table holds:
  * workers that share the flows forget the same ones at the same ticks.
  */
+#include <sys/mman.h>
+
 #include "untcp.h"
 
+#define HUGE_PAGE	((size_t)2 << 20)
 #define CLOSED_NS	(30 * 1000000000ll)	/* a flow that is over stays so long */
 
 int sl_untcp_table_open(struct untcp *u)
@@ -37,18 +40,25 @@ int sl_untcp_table_open(struct untcp *u)
 
 void sl_untcp_table_close(struct untcp *u)
 {
-	for (uint32_t i = 0; i < u->n_slabs; i++)
-		free(u->slabs[i]);
+	for (uint32_t i = 0; i < u->n_slabs; i++) {
+		if (i < 2 || (i - 2) % (HUGE_PAGE / (SLAB_FLOWS * sizeof(struct flow))) == 0)
+			free(u->slabs[i]);	/* the first of those that came together */
+	}
 	free(u->slabs);
 	free(u->slots);
 }
 
 void sl_untcp_prefetch_flow(const struct untcp *u, uint32_t hash)
 {
-	const struct slot *s = &u->slots[slot_of(u, hash)];
+	uint32_t at = slot_of(u, hash);
 
-	if (s->flow != NONE)
-		__builtin_prefetch(flow_at(u, s->flow));
+	while (u->slots[at].flow != NONE) {
+		if (u->slots[at].hash == hash) {
+			__builtin_prefetch(flow_at(u, u->slots[at].flow));
+			return;
+		}
+		at = (at + 1) & (u->n_slots - 1);
+	}
 }
 
 /* ---- keys ---- */
@@ -220,10 +230,14 @@ uint32_t sl_untcp_idlest(struct untcp *u)
 static int grow_slots(struct untcp *u)
 {
 	uint32_t n = u->n_slots * 2, old_n = u->n_slots;
-	struct slot *slots = malloc(n * sizeof(*slots)), *old = u->slots;
+	size_t size = n * sizeof(struct slot);
+	struct slot *slots = size < HUGE_PAGE ? malloc(size) : aligned_alloc(HUGE_PAGE, size);
+	struct slot *old = u->slots;
 
 	if (!slots)
 		return -ENOMEM;
+	if (size >= HUGE_PAGE)
+		madvise(slots, size, MADV_HUGEPAGE);
 	memset(slots, 0xff, n * sizeof(*slots));
 	u->slots = slots;
 	u->n_slots = n;
@@ -242,25 +256,39 @@ static int grow_slots(struct untcp *u)
 	return 0;
 }
 
+/*
+ * One slab for those who need few, then several at once on huge pages: a packet of
+ * any flow may be next, and small pages would each cost a walk of their tables.
+ */
+static int more_slabs(struct untcp *u)
+{
+	uint32_t n = u->n_slabs < 2 ? 1 : HUGE_PAGE / (SLAB_FLOWS * sizeof(struct flow));
+	struct flow **slabs, *m;
+
+	slabs = realloc(u->slabs, (u->n_slabs + n) * sizeof(*slabs));
+	if (!slabs)
+		return -ENOMEM;
+	u->slabs = slabs;
+	m = aligned_alloc(n > 1 ? HUGE_PAGE : 64, n > 1 ? HUGE_PAGE : SLAB_FLOWS * sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	if (n > 1)
+		madvise(m, HUGE_PAGE, MADV_HUGEPAGE);	/* a wish */
+	for (uint32_t k = 0; k < n; k++)
+		slabs[u->n_slabs++] = m + k * SLAB_FLOWS;
+	return 0;
+}
+
 static uint32_t take_record(struct untcp *u)
 {
-	struct flow **slabs;
 	uint32_t i = u->free_flow;
 
 	if (i != NONE) {
 		u->free_flow = flow_at(u, i)->wheel_next;
 		return i;
 	}
-	if (u->n_used == u->n_slabs * SLAB_FLOWS) {
-		slabs = realloc(u->slabs, (u->n_slabs + 1) * sizeof(*slabs));
-		if (!slabs)
-			return NONE;
-		u->slabs = slabs;
-		slabs[u->n_slabs] = aligned_alloc(64, SLAB_FLOWS * sizeof(struct flow));
-		if (!slabs[u->n_slabs])
-			return NONE;
-		u->n_slabs++;
-	}
+	if (u->n_used == u->n_slabs * SLAB_FLOWS && more_slabs(u) < 0)
+		return NONE;
 	return u->n_used++;
 }
 

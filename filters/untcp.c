@@ -375,7 +375,7 @@ static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b)
  * flow fetched while those before them are worked on: the table of a large capture
  * is in no cache.
  */
-enum { AHEAD_SLOT = 8, AHEAD_FLOW = 4 };
+enum { AHEAD_SLOT = 16, AHEAD_FLOW = 8 };
 
 static int untcp_work(struct sl_filter *f, struct sl_batch *in)
 {

@@ -102,7 +102,7 @@ struct slot {
 	uint32_t flow;			/* NONE: free */
 };
 
-enum { SLAB_FLOWS = 1024, WHEEL = 64, GRAINS = 32 /* at most, to a time-out */ };
+enum { SLAB_FLOWS = 512, WHEEL = 64, GRAINS = 32 /* at most, to a time-out */ };
 
 struct untcp {
 	/* parameters */
