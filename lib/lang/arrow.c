@@ -130,7 +130,9 @@ static bool strict_tag(struct parser *p, uint32_t *pos, struct sl_ttag *t)
 				if (!tag_number(s, from, i, &t->hi) || t->hi < t->lo)
 					return false;
 			}
-		} else if (!t->negate && i - from == 4 && !memcmp(s + from, "else", 4)) {
+		} else if (i - from == 4 && !memcmp(s + from, "else", 4)) {
+			if (t->negate)
+				return false;	/* not even the rest: nothing */
 			t->kind = SL_T_ELSE;
 		} else {
 			uint32_t d;

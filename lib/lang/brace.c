@@ -45,8 +45,11 @@ static uint32_t step(const char *s, uint32_t i)
 	if (s[i] == '"' || s[i] == '\'') {
 		struct lex_string st;
 
-		/* right behind a word a quote has lost its partner before it */
-		if (i && lex_word_char(s[i - 1]))
+		/*
+		 * Right behind a word a quote has lost its partner before it; but
+		 * -"tag"-> and !"tag" begin with one.
+		 */
+		if (i && lex_word_char(s[i - 1]) && s[i - 1] != '-' && s[i - 1] != '!')
 			return i + 1;
 		sl_lex_string(s, i, 0, &st);
 		return st.end > i ? st.end : i + 1;
@@ -340,6 +343,9 @@ bool sl_brace_mend(struct parser *p, char **copy)
 	}
 	count(p, b);
 	if (b->deep || (!b->n_open && !b->stray))
+		goto out;
+	/* counting is a guess, too: what parses is right */
+	if (p->n <= TRY_BYTES_MAX && sl_parse_dry_run(p->s, p->n) == 0)
 		goto out;
 
 	if (b->stray) {

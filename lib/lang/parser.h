@@ -9,6 +9,7 @@
  *
  *	lex.c		letters, blanks, words, strings, look-alikes
  *	arrow.c		arrows, whole and broken
+ *	string.c	what stands between quotes
  *	value.c		values and lists of arguments
  *	brace.c		missing and doubled braces, before anything is parsed
  *	stage.c		filters, references, placements
@@ -145,6 +146,7 @@ bool sl_parse_value(struct parser *p, struct sl_tvalue *v, const struct args_at 
 bool sl_parse_args(struct parser *p, const struct args_at *at, struct sl_targ **args,
 		unsigned int *n);
 bool sl_parse_missing_close(struct parser *p, const struct args_at *at);
+/* string.c */
 bool sl_parse_string(struct parser *p, struct sl_tvalue *v, int where, uint32_t lead);
 
 /* --- arrow.c --------------------------------------------------------------- */

@@ -17,8 +17,10 @@ static void learn_name(struct parser *p, uint32_t off, uint32_t end)
 			     "choose another name");
 }
 
+static bool open_is_missing(const struct parser *p, uint32_t pos);
+
 /* `name:` and the filter's name. False when there is none: reported. */
-static bool parse_head(struct parser *p, struct sl_tstage *st, uint32_t open)
+static bool parse_head(struct parser *p, struct sl_tstage *st, uint32_t open, bool *closed)
 {
 	const char *s = p->s;
 	uint32_t start = p->pos, end = sl_lex_word(s, start), colon;
@@ -92,14 +94,22 @@ static bool parse_head(struct parser *p, struct sl_tstage *st, uint32_t open)
 
 		for (at = start; at < end && s[at] != '@'; at++)
 			;
-		if (s[end] == '>' || s[end] == '<' || (at < end && sl_lex_inline(s, end) < p->n &&
-						       s[sl_lex_inline(s, end)] != ')'))
+		if (s[end] == '>' || s[end] == '<')
 			return true;	/* a parenthesis is missing: seen at the next step */
 		if (at < end && at > start && s[sl_lex_inline(s, end)] == ')') {
 			d = sl_p_err(p, "E010", at, sl_lex_inline(s, end) + 1,
-				  "a placement stands behind the parenthesis");
+				     "a placement stands behind the parenthesis");
 			sl_err_label(d, "did you mean ')%.*s'?", (int)(end - at), s + at);
 			sl_err_fix(d, ")%.*s", (int)(end - at), s + at);
+			return true;
+		}
+		if (at < end && at > start && !open_is_missing(p, end)) {
+			d = sl_p_err(p, "E013", at, at, "a filter's parenthesis is not closed");
+			sl_err_label(d, "')' is missing here");
+			sl_err_also(d, sl_p_span(p, open, open + 1), "opened here");
+			sl_err_fix(d, ")");
+			p->pos = at;
+			*closed = true;
 			return true;
 		}
 		d = sl_p_err(p, "E010", start, end, "'%s' is no filter's name", st->type);
@@ -116,6 +126,7 @@ bool sl_parse_filter(struct parser *p, struct sl_tstage *st, bool virt)
 {
 	const char *s = p->s;
 	uint32_t open = p->pos, head;
+	bool closed = false;	/* the ')' was missing right behind the name */
 	struct args_at at = { .close = ')', .open = open, .virt = virt };
 	struct sl_diag_new *d;
 
@@ -138,11 +149,13 @@ bool sl_parse_filter(struct parser *p, struct sl_tstage *st, bool virt)
 		return true;
 	}
 	head = p->pos;
-	if (!parse_head(p, st, open))
+	if (!parse_head(p, st, open, &closed))
 		return false;
+	if (closed)
+		return true;
 	at.from = sl_lex_ident(s, head) > head ? sl_lex_ident(s, head) : p->pos;
-	if (s[p->pos] == '"' || s[p->pos] == '\'') {
-		d = sl_p_err(p, "E016", p->pos, p->pos, "a blank is missing before this text");
+	if (s[p->pos] == '"' || s[p->pos] == '\'' || s[p->pos] == '$') {
+		d = sl_p_err(p, "E016", p->pos, p->pos, "a blank is missing before this value");
 		sl_err_label(d, "here");
 		sl_err_fix(d, " ");
 	} else if (s[p->pos] == '[') {

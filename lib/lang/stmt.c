@@ -521,7 +521,7 @@ static bool parse_stmt(struct parser *p, struct sl_tstmt *st)
 		while (s[next] == '=' && lex_ident_char(s[tag]))
 			tag++;
 		if (s[next] == '=' && s[next + 1] != '>' &&
-		    !(tag > next + 1 && strchr("=-", s[tag]) && s[tag + 1] == '>')) {
+		    !(tag > next + 1 && (s[tag] == '=' || s[tag] == '-') && s[tag + 1] == '>')) {
 			uint32_t cut = start;
 
 			for (i = 0; i < 4; i++)
