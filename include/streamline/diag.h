@@ -17,10 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* A place in request text. line and col count from 1, in characters (UTF-8
  * code points); line 0 means "no place". len counts characters; 0 is the spot
  * before col, where something is missing (shown by one caret). */
@@ -91,7 +87,4 @@ const char *sl_nearest(const char *got, const char *const *words, size_t n);
 /* All codes, sorted; NULL-terminated. Static. */
 const char *const *sl_codes(void);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -35,10 +35,6 @@
 #include "streamline/block.h"
 #include "streamline/diag.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define SL_FILTER_ABI	1
 #define SL_BATCH_MAX	256
 
@@ -394,7 +390,4 @@ struct sl_diags *sl_prepare_diags(struct sl_prepare *p);
 /* False under `check --no-env`: files need not be there. */
 bool sl_prepare_env(const struct sl_prepare *p);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -32,10 +32,6 @@
 #include "streamline/diag.h"
 #include "streamline/filter.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* "0.1.0" */
 const char *sl_version(void);
 
@@ -229,7 +225,4 @@ int sl_feed_end(struct sl_run *r, const char *node);
 int sl_take(struct sl_run *r, const char *node, const struct sl_block **b, const uint8_t **data);
 void sl_take_done(struct sl_run *r, const char *node);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
