@@ -95,13 +95,14 @@ static int find_text(const struct call *c, struct opened *o)
 	return o->text ? 0 : out_no_memory();
 }
 
-/* A request all of whose errors are about spaces (E14x) is right but has no place. */
+/* A request in which filters are ordered into spaces that can't run them, and that is
+ * right otherwise, has no place. */
 static bool no_place(const struct sl_diags *ds)
 {
 	const struct sl_diag *d;
 
 	for (unsigned int i = 0; (d = sl_diags_get(ds, i)); i++)
-		if (d->severity == SL_ERROR && strncmp(d->code, "E14", 3))
+		if (d->severity == SL_ERROR && strcmp(d->code, "E141"))
 			return false;
 	return sl_diags_errors(ds);
 }

@@ -111,8 +111,9 @@ static void also_value(struct sl_build *b, struct sl_diag_new *d, const struct o
 	b->ds = told;
 	why = sl_diags_get(aside, 0);
 	if (why)
-		sl_err_also(d, v->at, "and %s", why->n_labels && *why->labels[0].text ?
-			    why->labels[0].text : why->message);
+		sl_err_also(d, v->at, "and %s%s%s", why->message,
+			    why->n_labels && *why->labels[0].text ? ": " : "",
+			    why->n_labels ? why->labels[0].text : "");
 	sl_diags_free(aside);
 }
 
@@ -230,7 +231,7 @@ static const char *read_options(struct sl_build *b, struct sl_scope *s, const st
 	char *shown = NULL;
 	unsigned int i, k;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !sl_build_enough(b); i++) {
 		unsigned int before = sl_diags_count(b->ds);
 		struct option_value v = { .given = true, .at = args[i].span };
 		struct sl_rvalue r;
