@@ -366,7 +366,7 @@ void sl_bind(struct sl_build *b, struct sl_bnode *n, const struct sl_targ *args,
 		if (t->params[i].pos > places)
 			places = t->params[i].pos;
 	}
-	for (i = 0; i < n_args; i++) {
+	for (i = 0; i < n_args && !sl_build_enough(b); i++) {
 		const struct sl_targ *a = &args[i];
 		struct sl_rvalue v = sl_resolve(b, n->scope, &a->value);
 		struct sl_bound *bound;

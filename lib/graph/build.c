@@ -99,6 +99,13 @@ void sl_build_in_since(struct sl_build *b, struct sl_scope *s, unsigned int befo
 			sl_build_in(s, items[i]);
 }
 
+bool sl_build_enough(struct sl_build *b)
+{
+	if (sl_diags_errors(b->ds) >= SL_ERRORS_MAX)
+		b->too_big = true;
+	return b->too_big;
+}
+
 static struct sl_source *hold(struct sl_build *b, struct sl_source *src)
 {
 	struct sl_source **slot;

@@ -33,9 +33,19 @@
 #include "core/registry.h"
 #include "graph/graph.h"
 
-#define SL_EXPAND_MAX	32	/* macros in macros, variables in variables */
-#define SL_NODES_MAX	4096	/* filters of one request, macros expanded */
+/*
+ * Bounds, so that no text takes more than a moment: what a request can name is at
+ * most as long as its text, but what it means can be exponential in it.
+ */
+#define SL_EXPAND_MAX	16		/* macros in macros */
+#define SL_RESOLVE_MAX	32		/* variables in variables */
+#define SL_RESOLVES_MAX	(1u << 18)	/* values looked at */
+#define SL_VALUE_MAX	65536		/* bytes of one value */
+#define SL_NODES_MAX	4096		/* filters, macros expanded */
 #define SL_STREAMS_MAX	16384
+#define SL_NAMES_MAX	2048		/* lets, defs, parameters of a def */
+#define SL_MISSES_MAX	500		/* names not found */
+#define SL_ERRORS_MAX	100		/* enough for anybody */
 
 struct sl_def;
 struct sl_scope;
@@ -68,6 +78,8 @@ struct sl_def {
 	const struct sl_tstmt *st;
 	struct sl_file *file;
 	unsigned int uses;
+	struct sl_scope *turn_of;	/* last use without a name: where, and its number */
+	unsigned int turn;
 	unsigned int *param_uses;	/* one for each of st->params */
 	bool active;			/* being expanded */
 };
@@ -228,7 +240,9 @@ struct sl_build {
 	unsigned int n_misses;
 	struct sl_scope **macros;	/* all expansions */
 	unsigned int n_macros;
-	bool too_big;
+	struct sl_miss one_more;	/* those beyond the bound */
+	unsigned int resolves, resolve_depth;
+	bool too_big;			/* stop: it was said, or there are errors enough */
 	jmp_buf no_memory;
 };
 
@@ -252,6 +266,7 @@ void sl_build_using(struct sl_build *b, const char *fmt, ...) __attribute__((for
 /* Say in which uses of macros an error came up. Returns d. */
 struct sl_diag_new *sl_build_in(struct sl_scope *s, struct sl_diag_new *d);
 /* The same for errors that a callee added since there were `before`. */
+bool sl_build_enough(struct sl_build *b);	/* errors */
 void sl_build_in_since(struct sl_build *b, struct sl_scope *s, unsigned int before);
 
 /* ---- expand.c ---- */
@@ -262,8 +277,9 @@ struct sl_rvalue sl_resolve(struct sl_build *b, struct sl_scope *s, const struct
 struct sl_def *sl_def_find(const struct sl_build *b, const char *name);
 struct sl_bnode *sl_build_node(struct sl_build *b, const struct sl_filter_type *type);
 struct sl_junction *sl_junction_of(struct sl_scope *macro, bool out, const char *name);
-void sl_miss(struct sl_build *b, enum sl_miss_kind kind, const char *name, struct sl_span at,
-	     struct sl_scope *scope, const struct sl_tstage *st);
+/* Never NULL, so that the caller may fill in more. */
+struct sl_miss *sl_miss(struct sl_build *b, enum sl_miss_kind kind, const char *name, struct sl_span at,
+			struct sl_scope *scope, const struct sl_tstage *st);
 
 /* ---- files.c ---- */
 void sl_files_load(struct sl_build *b, const struct sl_tree *t);

@@ -21,16 +21,22 @@
 static struct sl_ends walk(struct sl_build *b, struct sl_scope *s, const struct sl_tpipe *p,
 			   const struct sl_place_of *place, struct sl_ends *tails);
 
-void sl_miss(struct sl_build *b, enum sl_miss_kind kind, const char *name, struct sl_span at,
-	     struct sl_scope *scope, const struct sl_tstage *st)
+struct sl_miss *sl_miss(struct sl_build *b, enum sl_miss_kind kind, const char *name, struct sl_span at,
+			struct sl_scope *scope, const struct sl_tstage *st)
 {
-	struct sl_miss *m = sl_build_push(b, (void **)&b->misses, &b->n_misses, sizeof(*m));
+	struct sl_miss *m = &b->one_more;
+
+	if (b->n_misses < SL_MISSES_MAX)
+		m = sl_build_push(b, (void **)&b->misses, &b->n_misses, sizeof(*m));
+	else
+		b->too_big = true;
 
 	m->kind = kind;
 	m->name = name;
 	m->at = at;
 	m->scope = scope;
 	m->st = st;
+	return m;
 }
 
 struct sl_def *sl_def_find(const struct sl_build *b, const char *name)
@@ -71,8 +77,7 @@ static struct sl_rvalue resolve_var(struct sl_build *b, struct sl_scope *s, cons
 	struct sl_rvalue r;
 
 	if (!v) {
-		sl_miss(b, SL_MISS_VAR, name, at, s, NULL);
-		b->misses[b->n_misses - 1].in_string = in_string;
+		sl_miss(b, SL_MISS_VAR, name, at, s, NULL)->in_string = in_string;
 		return unknown(at);
 	}
 	++*v->uses;
@@ -85,8 +90,14 @@ static struct sl_rvalue resolve_var(struct sl_build *b, struct sl_scope *s, cons
 		return unknown(at);
 	}
 	in = v->scope ? v->scope : v->file->scope;	/* a let knows the other lets of its file */
+	if (b->resolve_depth >= SL_RESOLVE_MAX) {
+		sl_err(b->ds, "E156", at, "more than %d variables within each other", SL_RESOLVE_MAX);
+		return unknown(at);
+	}
 	v->busy = true;
+	b->resolve_depth++;
 	r = sl_resolve(b, in, &v->value);
+	b->resolve_depth--;
 	v->busy = false;
 	return r;
 }
@@ -122,7 +133,7 @@ static struct sl_rvalue resolve_string(struct sl_build *b, struct sl_scope *s, c
 	f = open_memstream(&buf, &len);
 	if (!f)
 		longjmp(b->no_memory, 1);
-	while (p < end) {
+	while (p < end && ftell(f) <= SL_VALUE_MAX) {
 		if (p[0] == '\\' && p + 1 < end && (p[1] == '$' || p[1] == '\\')) {
 			putc(p[1], f);
 			p += 2;
@@ -161,6 +172,10 @@ static struct sl_rvalue resolve_string(struct sl_build *b, struct sl_scope *s, c
 	free(buf);
 	if (!r.text)
 		longjmp(b->no_memory, 1);
+	if (len > SL_VALUE_MAX) {
+		sl_err(b->ds, "E156", v->span, "this text is longer than %d bytes", SL_VALUE_MAX);
+		r.kind = SL_R_UNKNOWN;
+	}
 	return r;
 }
 
@@ -169,6 +184,12 @@ struct sl_rvalue sl_resolve(struct sl_build *b, struct sl_scope *s, const struct
 	struct sl_rvalue r = { .kind = SL_R_TEXT, .at = v->span };
 	unsigned int i;
 
+	if (++b->resolves > SL_RESOLVES_MAX) {
+		if (b->resolves == SL_RESOLVES_MAX + 1)
+			sl_err(b->ds, "E156", v->span, "the request has more than %u values", SL_RESOLVES_MAX);
+		b->too_big = true;
+		return unknown(v->span);
+	}
 	switch (v->kind) {
 	case SL_V_VAR:
 		return resolve_var(b, s, v->text, v->span, false);
@@ -212,7 +233,7 @@ struct sl_bnode *sl_build_node(struct sl_build *b, const struct sl_filter_type *
 /* False, and said once, when the request grew beyond all measure. */
 static bool room(struct sl_build *b, struct sl_scope *s, struct sl_span at)
 {
-	if (b->too_big)
+	if (sl_build_enough(b))
 		return false;
 	if (b->n_nodes < SL_NODES_MAX && b->n_arrows < SL_STREAMS_MAX)
 		return true;
@@ -391,7 +412,7 @@ static void macro_args(struct sl_build *b, struct sl_scope *caller, struct sl_sc
 	struct sl_diag_new *e;
 
 	macro_params(b, m);
-	for (i = 0; i < st->n_args; i++) {
+	for (i = 0; i < st->n_args && !sl_build_enough(b); i++) {
 		const struct sl_targ *a = &st->args[i];
 
 		if (a->key) {
@@ -399,8 +420,7 @@ static void macro_args(struct sl_build *b, struct sl_scope *caller, struct sl_sc
 				;
 			if (k == d->n_params) {
 				sl_resolve(b, caller, &a->value);
-				sl_miss(b, SL_MISS_KEY, a->key, a->key_span, caller, st);
-				b->misses[b->n_misses - 1].def = m->def;
+				sl_miss(b, SL_MISS_KEY, a->key, a->key_span, caller, st)->def = m->def;
 				bad = true;
 				continue;
 			}
@@ -449,22 +469,39 @@ static bool name_taken(const struct sl_scope *s, const char *name)
 	return false;
 }
 
-/* "w/": the declared name, else the def's with -2, -3 for the next ones. */
-static const char *macro_prefix(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st)
+static bool prefix_taken(const struct sl_build *b, const char *prefix)
 {
-	unsigned int i, k, n = 1;
-	const char *p;
+	unsigned int i;
 
-	if (st->name)
-		return sl_build_printf(b, "%s%s/", s->prefix, st->name);
+	for (i = 0; i < b->n_macros; i++)
+		if (!strcmp(b->macros[i]->prefix, prefix))
+			return true;
+	return false;
+}
+
+/* "w/": the declared name, else the def's with -2, -3 for the next ones. */
+static const char *macro_prefix(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st,
+				struct sl_def *d)
+{
+	const char *base = st->name ? st->name : st->type, *p;
+	unsigned int n = 1;
+
+	/* within one scope uses come one after the other: go on counting */
+	if (!st->name && d->turn_of == s)
+		n = d->turn + 1;
+	if (n == 1 && !st->name && name_taken(s, base))
+		n = 2;
 	for (;; n++) {
-		p = n > 1 ? sl_build_printf(b, "%s%s-%u/", s->prefix, st->type, n)
-			  : sl_build_printf(b, "%s%s/", s->prefix, st->type);
-		for (i = 0, k = 0; i < b->n_macros; i++)
-			k |= !strcmp(b->macros[i]->prefix, p);
-		if (!k && !(n == 1 && name_taken(s, st->type)))
-			return p;
+		p = n > 1 ? sl_build_printf(b, "%s%s-%u/", s->prefix, base, n)
+			  : sl_build_printf(b, "%s%s/", s->prefix, base);
+		if (!prefix_taken(b, p))
+			break;
 	}
+	if (!st->name) {
+		d->turn_of = s;
+		d->turn = n;
+	}
+	return p;
 }
 
 static void walk_body(struct sl_build *b, struct sl_scope *m, const struct sl_place_of *place)
@@ -498,7 +535,7 @@ static struct sl_scope *expand(struct sl_build *b, struct sl_scope *s, const str
 	m->def = d;
 	m->call = st;
 	m->depth = s->depth + 1;
-	m->prefix = macro_prefix(b, s, st);
+	m->prefix = macro_prefix(b, s, st, d);
 	m->dry = s->dry;
 	slot = sl_build_push(b, (void **)&b->macros, &b->n_macros, sizeof(*slot));
 	*slot = m;

@@ -270,8 +270,14 @@ static void load(struct sl_build *b, struct sl_file *f)
 	const struct sl_tree *t = f->tree;
 	unsigned int i;
 
-	for (i = 0; t && i < t->n_stmts; i++) {
+	for (i = 0; t && i < t->n_stmts && !sl_build_enough(b); i++) {
 		const struct sl_tstmt *st = &t->stmts[i];
+
+		if (f->n_lets + b->n_defs >= SL_NAMES_MAX || st->n_params >= SL_NAMES_MAX) {
+			sl_err(b->ds, "E156", st->span, "more than %d names are declared", SL_NAMES_MAX);
+			b->too_big = true;
+			return;
+		}
 
 		switch (st->kind) {
 		case SL_S_USE:

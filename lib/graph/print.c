@@ -83,32 +83,45 @@ static void plan_node(struct printer *p, const struct sl_node *n)
 	}
 }
 
-/* The name that a node of this type gets by itself after those before it. */
-static bool same_by_itself(const struct printer *p, unsigned int turn)
+/* How many nodes of each type got their name by themselves so far. */
+struct count_of {
+	const struct sl_filter_type *type;
+	unsigned int n;
+};
+
+static bool said(const struct printer *p, const char *name)
 {
-	const struct sl_node *n = p->g->nodes[p->turn[turn]];
-	unsigned int i, k = 1;
+	unsigned int i;
+
+	for (i = 0; i < p->g->n_nodes; i++)
+		if (p->name[i] && !strcmp(p->name[i], name))
+			return true;
+	return false;
+}
+
+/*
+ * Would the node get its name by itself, behind those before it? Names that are
+ * written have no '-', so they can only take the first of a type's names.
+ */
+static bool same_by_itself(const struct printer *p, const struct sl_node *n, struct count_of *counts)
+{
+	unsigned int i, k;
 	char buf[300];
 
-	for (;; k++) {
-		bool taken = false;
-
-		if (k > 1)
-			snprintf(buf, sizeof(buf), "%s-%u", n->type->name, k);
-		else
-			snprintf(buf, sizeof(buf), "%s", n->type->name);
-		for (i = 0; i < p->n_turn && !taken; i++) {
-			const struct sl_node *o = p->g->nodes[p->turn[i]];
-
-			if (p->name[o->id])
-				taken = !strcmp(p->name[o->id], buf);
-			else
-				taken = i < turn && !strcmp(o->name, buf);
-		}
-		if (!taken)
-			break;
-	}
-	return !strcmp(buf, n->name);
+	for (i = 0; counts[i].type && counts[i].type != n->type; i++)
+		;
+	k = counts[i].n + 1;
+	if (k == 1 && said(p, n->type->name))
+		k = 2;
+	if (k > 1)
+		snprintf(buf, sizeof(buf), "%s-%u", n->type->name, k);
+	else
+		snprintf(buf, sizeof(buf), "%s", n->type->name);
+	if (strcmp(buf, n->name))
+		return false;
+	counts[i].type = n->type;
+	counts[i].n = k;
+	return true;
 }
 
 static bool say_name(struct printer *p, unsigned int id)
@@ -121,7 +134,9 @@ static bool say_name(struct printer *p, unsigned int id)
 static bool plan(struct printer *p)
 {
 	const struct sl_graph *g = p->g;
+	struct count_of *counts;
 	unsigned int i;
+	bool ok = true;
 
 	for (i = 0; i < g->n_nodes; i++) {
 		const struct sl_node *n = g->nodes[i];
@@ -137,10 +152,14 @@ static bool plan(struct printer *p)
 	for (i = 0; i < p->n_turn; i++)
 		if (p->say[p->turn[i]] && !say_name(p, p->turn[i]))
 			return false;
-	for (i = 0; i < p->n_turn; i++)
-		if (!p->say[p->turn[i]] && !same_by_itself(p, i) && !say_name(p, p->turn[i]))
-			return false;
-	return true;
+	counts = calloc(p->n_turn + 1, sizeof(*counts));
+	if (!counts)
+		return false;
+	for (i = 0; i < p->n_turn && ok; i++)
+		if (!p->say[p->turn[i]] && !same_by_itself(p, g->nodes[p->turn[i]], counts))
+			ok = say_name(p, p->turn[i]);
+	free(counts);
+	return ok;
 }
 
 /* ---- writing --------------------------------------------------------- */

@@ -266,7 +266,8 @@ static void out_of_macro(struct sl_build *b, const struct sl_arrow *a, struct sl
 	struct sl_junction *out = sl_junction_of(m, true, NULL), *j;
 	struct sl_bstream rest = *like, one, *s;
 	struct sl_diag_new *d;
-	unsigned int i, k, missed = b->n_misses;
+	unsigned int i, k;
+	bool missed = false;
 
 	rest.tags = NULL;
 	rest.n_tags = 0;
@@ -296,15 +297,17 @@ static void out_of_macro(struct sl_build *b, const struct sl_arrow *a, struct sl
 			continue;
 		}
 		if (t->kind == SL_T_NAME && !out) {
-			sl_miss(b, SL_MISS_OUT, t->name, t->at, a->scope, NULL);
-			b->misses[b->n_misses - 1].macro = m;
-			b->misses[b->n_misses - 1].def = m->def;
+			struct sl_miss *miss = sl_miss(b, SL_MISS_OUT, t->name, t->at, a->scope, NULL);
+
+			miss->macro = m;
+			miss->def = m->def;
+			missed = true;
 			continue;
 		}
 		slot = sl_build_push(b, (void **)&rest.tags, &rest.n_tags, sizeof(*slot));
 		*slot = *t;
 	}
-	if ((like->n_tags && !rest.n_tags) || b->n_misses > missed)
+	if ((like->n_tags && !rest.n_tags) || missed)
 		return;
 	if (!out) {
 		if (like->n_tags == 1 && like->tags[0].kind == SL_T_ANY && m->n_junctions)
@@ -449,7 +452,7 @@ void sl_wire(struct sl_build *b)
 {
 	unsigned int i;
 
-	for (i = 0; i < b->n_arrows && !b->too_big; i++)
+	for (i = 0; i < b->n_arrows && !sl_build_enough(b); i++)
 		wire(b, &b->arrows[i]);
 }
 
@@ -551,13 +554,31 @@ static struct sl_bstream *merge(struct sl_build *b, const struct sl_bstream *i, 
 	return s;
 }
 
-static void dissolve(struct sl_build *b, struct sl_bnode *j)
-{
-	struct sl_bstream **old = b->streams, **slot;
-	unsigned int n = b->n_streams, i, k;
+/* Two arrays of streams, of which one is filled from the other in turn. */
+struct turns {
+	struct sl_bstream **now, **next;
+	unsigned int size;
+};
 
-	b->streams = NULL;
-	b->n_streams = 0;
+static void room_for(struct sl_build *b, struct turns *t, unsigned int n)
+{
+	if (t->size >= n)
+		return;
+	t->size = n + n / 2 + 64;
+	t->now = sl_build_alloc(b, t->size * sizeof(*t->now));
+	t->next = sl_build_alloc(b, t->size * sizeof(*t->next));
+	memcpy(t->now, b->streams, b->n_streams * sizeof(*t->now));
+	b->streams = t->now;
+}
+
+static void dissolve(struct sl_build *b, struct turns *t, const struct around *a)
+{
+	struct sl_bnode *j = a->j;
+	struct sl_bstream **old;
+	unsigned int n = b->n_streams, i, k, out = 0;
+
+	room_for(b, t, n + a->n_in * a->n_out);
+	old = t->now;
 	for (i = 0; i < n && j->tainted; i++)
 		if (old[i]->s.from == &j->n)
 			sl_bnode_of(old[i]->s.to)->tainted = true;
@@ -567,22 +588,23 @@ static void dissolve(struct sl_build *b, struct sl_bnode *j)
 		if (in->gone || in->s.from == &j->n)
 			continue;
 		if (in->s.to != &j->n) {
-			slot = sl_build_push(b, (void **)&b->streams, &b->n_streams, sizeof(*slot));
-			*slot = in;
+			t->next[out++] = in;
 			continue;
 		}
-		for (k = 0; k < n && b->n_streams < SL_STREAMS_MAX; k++) {
-			if (old[k]->gone || old[k]->s.from != &j->n)
-				continue;
-			slot = sl_build_push(b, (void **)&b->streams, &b->n_streams, sizeof(*slot));
-			*slot = merge(b, in, old[k]);
-		}
+		for (k = 0; k < n; k++)
+			if (!old[k]->gone && old[k]->s.from == &j->n)
+				t->next[out++] = merge(b, in, old[k]);
 	}
+	t->now = t->next;
+	t->next = old;
+	b->streams = t->now;
+	b->n_streams = out;
 	j->gone = true;
 }
 
 void sl_wire_dissolve(struct sl_build *b)
 {
+	struct turns t = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < b->n_nodes; i++) {
@@ -591,8 +613,8 @@ void sl_wire_dissolve(struct sl_build *b)
 		if (!b->nodes[i]->junction || b->nodes[i]->gone)
 			continue;
 		a = look_around(b, b->nodes[i]);
-		if (may_dissolve(b, &a))
-			dissolve(b, b->nodes[i]);
+		if (may_dissolve(b, &a) && b->n_streams + a.n_in * a.n_out <= SL_STREAMS_MAX)
+			dissolve(b, &t, &a);
 	}
 }
 

@@ -560,6 +560,21 @@ TEST(register_a_filter)
 	means(SRC "> (mine) > (null)", "pcapin > mine; mine > null");
 }
 
+TEST(examples_of_all_filters)
+{
+	const struct sl_filter_type *const *t;
+	unsigned int i;
+
+	for (t = sl_types(); *t; t++)
+		for (i = 0; (*t)->examples && (*t)->examples[i]; i++) {
+			struct sl_graph *g = build((*t)->examples[i]);
+
+			if (!g)
+				test_fail(__FILE__, __LINE__, "example of %s: %s", (*t)->name, (*t)->examples[i]);
+			sl_graph_free(g);
+		}
+}
+
 TEST(parameters_of_a_file)
 {
 	struct sl_diags *ds = sl_diags_new();
