@@ -24,6 +24,10 @@
 
 #define WRITTEN_MAX 10
 #define TAB 8
+#define TEXT_COLS 600		/* longer texts are cut */
+#define SHOWN_WHOLE 400		/* bytes of a source line; of longer ones ... */
+#define SHOWN_CHARS 160		/* ... this many characters, ... */
+#define SHOWN_BEFORE 60		/* ... beginning this far before the label */
 #define SUMMARY_COL 86		/* the summary ends here when there is room */
 
 #define BOLD "\033[1m"
@@ -101,6 +105,10 @@ static size_t put_text(FILE *f, const char *s)
 		uint32_t cp;
 		size_t len = decode(s, &cp);
 
+		if (col > TEXT_COLS) {
+			fputs("\u2026", f);
+			return col + 1;
+		}
 		if (cp == '\t') {
 			size_t to = (col / TAB + 1) * TAB;
 
@@ -146,25 +154,68 @@ static void gutter(struct out *o, unsigned int digits, uint32_t line)
 	colour(o, PLAIN);
 }
 
-static void put_label(struct out *o, unsigned int digits, const struct sl_diag *d, unsigned int i)
+/*
+ * The part of a source line that is shown: all of it, or, of a line that nobody
+ * wants to see whole, what stands around a label.
+ */
+struct view {
+	const char *text;
+	size_t bytes;		/* of text that are shown */
+	uint32_t skipped;	/* characters before it */
+	bool cut_front, cut_back;
+};
+
+static size_t chars_of(const char *s, size_t bytes)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < bytes; i++)
+		n += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static const char *behind(const char *s, size_t chars)
+{
+	for (; *s && chars; chars--)
+		for (s++; ((unsigned char)*s & 0xc0) == 0x80; s++)
+			;
+	return s;
+}
+
+static struct view view_of(const struct sl_place *p)
+{
+	struct view v = { .text = p->text, .bytes = strlen(p->text) };
+
+	if (v.bytes <= SHOWN_WHOLE)
+		return v;
+	if (p->col > SHOWN_BEFORE) {
+		v.skipped = p->col - SHOWN_BEFORE;
+		v.text = behind(p->text, v.skipped);
+		v.cut_front = true;
+	}
+	v.bytes = (size_t)(behind(v.text, SHOWN_CHARS) - v.text);
+	v.cut_back = v.text[v.bytes] != '\0';
+	return v;
+}
+
+static bool in_view(const struct view *v, const struct sl_place *p)
+{
+	return p->col > v->skipped && p->col <= v->skipped + chars_of(v->text, v->bytes) + 1;
+}
+
+static void put_label(struct out *o, unsigned int digits, const struct sl_diag *d, unsigned int i,
+		      const struct view *v, const char *shown)
 {
 	const struct sl_label *l = &d->labels[i];
-	size_t from, to;
+	uint32_t col = l->place.col - 1 - v->skipped + (v->cut_front ? 1 : 0);
+	size_t from, to, end;
 
-	from = column_of(l->place.text, l->place.col - 1);
-	to = column_of(l->place.text, l->place.col - 1 + l->place.len);
+	from = column_of(shown, col);
+	to = column_of(shown, col + l->place.len);
 	/* a place that goes on over the end of its line has carets up to there */
-	if (to > from + 1) {
-		uint32_t chars = 0;
-		size_t end;
-		const char *s;
-
-		for (s = l->place.text; *s; s++)
-			chars += ((unsigned char)*s & 0xc0) != 0x80;
-		end = column_of(l->place.text, chars);
-		if (to > end && end > from)
-			to = end;
-	}
+	end = column_of(shown, (uint32_t)chars_of(shown, strlen(shown)));
+	if (to > end && end > from)
+		to = end;
 	if (to <= from)
 		to = from + 1;
 
@@ -190,20 +241,42 @@ static bool same_line(const struct sl_place *a, const struct sl_place *b)
 	return a->line == b->line && a->file && b->file && !strcmp(a->file, b->file);
 }
 
+/* A source line, and below it those labels in its view that nobody wrote yet. */
+static void put_line(struct out *o, unsigned int digits, const struct sl_diag *d, unsigned int i,
+		     uint64_t *written)
+{
+	const struct sl_place *p = &d->labels[i].place;
+	struct view v = view_of(p);
+	char shown[SHOWN_WHOLE * 4 + 16];
+	unsigned int j;
+
+	snprintf(shown, sizeof(shown), "%s%.*s%s", v.cut_front ? "\u2026" : "", (int)v.bytes, v.text,
+		 v.cut_back ? "\u2026" : "");
+	gutter(o, digits, p->line);
+	if (shown[0]) {
+		putc(' ', o->f);
+		put_text(o->f, shown);
+	}
+	putc('\n', o->f);
+	for (j = i; j < d->n_labels && j < 64; j++) {
+		if (*written & 1ULL << j || !same_line(&d->labels[j].place, p) ||
+		    !in_view(&v, &d->labels[j].place))
+			continue;
+		put_label(o, digits, d, j, &v, shown);
+		*written |= 1ULL << j;
+	}
+}
+
 /* Source lines with their labels; a line is written once, where its first label stands. */
 static void put_labels(struct out *o, unsigned int digits, const struct sl_diag *d)
 {
-	unsigned int i, j;
+	uint64_t written = 0;
+	unsigned int i;
 
-	for (i = 0; i < d->n_labels; i++) {
+	for (i = 0; i < d->n_labels && i < 64; i++) {
 		const struct sl_place *p = &d->labels[i].place;
-		bool done = false;
 
-		if (!p->line || !p->text)
-			continue;
-		for (j = 0; j < i && !done; j++)
-			done = same_line(&d->labels[j].place, p);
-		if (done)
+		if (!p->line || !p->text || written & 1ULL << i)
 			continue;
 		if (i && p->file && d->labels[0].place.file &&
 		    strcmp(p->file, d->labels[0].place.file)) {
@@ -213,15 +286,7 @@ static void put_labels(struct out *o, unsigned int digits, const struct sl_diag 
 			put_text(o->f, p->file);
 			fprintf(o->f, ":%u:%u\n", p->line, p->col);
 		}
-		gutter(o, digits, p->line);
-		if (p->text[0]) {
-			putc(' ', o->f);
-			put_text(o->f, p->text);
-		}
-		putc('\n', o->f);
-		for (j = i; j < d->n_labels; j++)
-			if (same_line(&d->labels[j].place, p))
-				put_label(o, digits, d, j);
+		put_line(o, digits, d, i, &written);
 	}
 }
 

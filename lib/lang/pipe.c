@@ -134,6 +134,27 @@ static bool not_here(struct parser *p, uint32_t start, uint32_t end)
 	return true;
 }
 
+/* The end of the word at i; a quote that is not closed ends with its line. */
+static uint32_t word_end(const char *s, uint32_t i)
+{
+	while (!ends_word(s[i])) {
+		char q = s[i++];
+
+		if (q == '\\' && s[i] && s[i] != '\n')
+			i++;
+		if (q != '"' && q != '\'')
+			continue;
+		while (s[i] && s[i] != q && s[i] != '\n') {
+			if (q == '"' && s[i] == '\\' && s[i + 1] && s[i + 1] != '\n')
+				i++;
+			i++;
+		}
+		if (s[i] == q)
+			i++;
+	}
+	return i;
+}
+
 /* One word of the shell at p->pos into `v`. False: an error, or memory is out. */
 static bool pipe_word(struct parser *p, struct sl_tvalue *v, uint32_t start)
 {
@@ -177,9 +198,7 @@ static bool pipe_word(struct parser *p, struct sl_tvalue *v, uint32_t start)
 			return !p->oom;
 		}
 	}
-	for (end = i; s[end] && s[end] != '\n'; end++)
-		;
-	out = sl_arena_alloc(p->arena, end - i + 1);
+	out = sl_arena_alloc(p->arena, word_end(s, i) - i + 1);
 	if (!out) {
 		p->oom = true;
 		return false;

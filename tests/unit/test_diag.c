@@ -114,6 +114,24 @@ TEST(tabs_wide_letters_and_other_lines)
 		 "   = see: streamline explain E002\n"));
 }
 
+TEST(long_lines_are_shown_in_part)
+{
+	char *line = malloc(100001), *text;
+
+	memset(line, 'x', 100000);
+	line[100000] = '\0';
+	line[50000] = '!';
+	begin(line);
+	sl_err_label(sl_err(ds, "E001", at(50000, 1), "%s", line), "this one");
+	sl_err_also(sl_err(ds, "E002", at(50001, 40000), "long"), at(3, 1), "that one");
+	text = sl_diags_format(ds, false, NULL);
+	CHECK(strlen(text) < 3000);
+	CHECK(strstr(text, "<arg>:1:50001"));
+	CHECK(strstr(text, "^ this one") && strstr(text, "^ that one"));
+	free(text);
+	free(line);
+}
+
 TEST(sorted_counted_dropped)
 {
 	unsigned int i;
