@@ -99,12 +99,29 @@ static int all_files(const struct sl_options *o, const char ***out)
 	return 0;
 }
 
+/* Is the request right but for spaces that cannot run what they were ordered to? */
+static bool only_places(const struct sl_diags *ds, unsigned int from)
+{
+	unsigned int i, n = 0;
+	const struct sl_diag *d;
+
+	for (i = 0; (d = sl_diags_get(ds, i)); i++) {
+		if (d->severity != SL_ERROR)
+			continue;
+		if (strcmp(d->code, "E141"))
+			return false;
+		n++;
+	}
+	return n && !from;
+}
+
 int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct sl_plan **out,
 		struct sl_diags *ds)
 {
 	struct sl_options opts = { .size = sizeof(opts) };
 	const char **files = NULL;
 	struct sl_build_opts b = { 0 };
+	unsigned int before = sl_diags_errors(ds);
 	struct sl_plan *p;
 	int r;
 
@@ -130,6 +147,8 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 	p->workers = p->threads = 1;
 	r = sl_graph_build(q->tree, &b, &p->graph, ds);
 	free(files);
+	if (r == -EINVAL && only_places(ds, before))
+		r = -ENOSPC;
 	if (!r)
 		r = sl_place(p, ds);
 	if (r < 0) {
