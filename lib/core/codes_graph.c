@@ -12,8 +12,8 @@ const struct sl_code sl_codes_graph[] = {
 	PAGE("E105", "no node of that name",
 	     "A bare word refers to a filter that was named before: (web: tcp). When the\n"
 	     "word is a filter's own name, the parentheses are missing.\n",
-	     "(rx eth0) > tcp > (count)\n",
-	     "(rx eth0) > (tcp) > (count)\n",
+	     "(tcp) > count\n",
+	     "(tcp) > (count)\n",
 	     "streamline fmt 'REQUEST'"),
 	PAGE("E106", "a name is declared twice",
 	     "Every name (web: tcp), variable, parameter and def is declared once. The\n"
@@ -30,20 +30,20 @@ const struct sl_code sl_codes_graph[] = {
 	PAGE("E108", "a variable is not set",
 	     "$name stands for a value given by let, by a def's parameter or by -D. No\n"
 	     "such name is set here. In '...' a dollar is only a dollar.\n",
-	     "let iface = eth0; (rx $ifaec) > (count)\n",
-	     "let iface = eth0; (rx $iface) > (count)\n",
+	     "let port = 80; (tcp) -$prot-> (count)\n",
+	     "let port = 80; (tcp) -$port-> (count)\n",
 	     "streamline run -f FILE --help"),
 	PAGE("E109", "no such input",
 	     "NAME.INPUT names one of several inputs of a filter. This filter has none of\n"
 	     "that name.\n",
-	     "(a) > j.letf; (b) > j.right; (j: join key=flow) > (jsonout)\n",
-	     "(a) > j.left; (b) > j.right; (j: join key=flow) > (jsonout)\n",
+	     "(tcp) > c.left; (c: count) > (null)\n",
+	     "(tcp) > c; (c: count) > (null)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E111", "the filter has no such parameter",
 	     "Nothing unknown is accepted in silence: a key that the filter does not know\n"
 	     "is an error, and the nearest one is shown.\n",
-	     "(pcapout a.pcap rotaet=1h)\n",
-	     "(pcapout a.pcap rotate=1h)\n",
+	     "(ac web.ac nocsae=on)\n",
+	     "(ac web.ac nocase=on)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E112", "a stream has no such option",
 	     "An arrow takes buffer, batch, drop, name and copy in brackets behind it.\n",
@@ -84,8 +84,8 @@ const struct sl_code sl_codes_graph[] = {
 	     "Sizes, times and rates are written with their unit, so that nobody has to\n"
 	     "guess: 4M could be 4MB (4 000 000 bytes) or 4MiB (4 194 304 bytes). Only 0\n"
 	     "needs none.\n",
-	     "(pcapout a.pcap rotate=100)\n",
-	     "(pcapout a.pcap rotate=100MB)\n",
+	     "(ac web.ac hold=4M)\n",
+	     "(ac web.ac hold=4MiB)\n",
 	     "man 7 srl"),
 	PAGE("E122", "a value is not of its parameter's kind",
 	     "A number, time, size, switch or name was expected and something else is\n"
@@ -96,8 +96,8 @@ const struct sl_code sl_codes_graph[] = {
 	PAGE("E123", "a value is out of range",
 	     "The value is of the right kind, but smaller or larger than the parameter\n"
 	     "takes. The error and 'inspect' show the limits.\n",
-	     "(sample 150%)\n",
-	     "(sample 50%)\n",
+	     "(fileout dir=streams files=0)\n",
+	     "(fileout dir=streams files=256)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E124", "a value is not one of the choices",
 	     "The parameter takes one of a few words, and this is none of them.\n",
@@ -108,14 +108,14 @@ const struct sl_code sl_codes_graph[] = {
 	     "Sizes: B kB MB GB TB KiB MiB GiB TiB. Times: ns us ms s min h d. Rates: bps\n"
 	     "kbps Mbps Gbps, B/s kB/s MB/s MiB/s, pps kpps Mpps. Bit and byte never share\n"
 	     "a letter, and capitals matter.\n",
-	     "(pcapout a.pcap rotate=10Mb)\n",
-	     "(pcapout a.pcap rotate=10MB)\n",
+	     "(ac web.ac hold=10Mb)\n",
+	     "(ac web.ac hold=10MB)\n",
 	     "man 7 srl"),
 	PAGE("E131", "two stages do not fit",
 	     "A stream carries packets, byte streams or records, and this filter does not\n"
 	     "take what the one before it gives. The error shows the shortest way between.\n",
-	     "(rx eth0) > (http) > (jsonout)\n",
-	     "(rx eth0) > (tcp) -80-> (untcp) > (http) > (jsonout)\n",
+	     "(tcp) > (fileout dir=streams)\n",
+	     "(tcp) > (untcp) > (fileout dir=streams)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E132", "no class of that name",
 	     "The tag on an arrow names a class that the filter before it can give: a port\n"
@@ -127,8 +127,8 @@ const struct sl_code sl_codes_graph[] = {
 	PAGE("E133", "a tag on a stream that has no classes",
 	     "The filter before this arrow gives its blocks no class, so nothing can be\n"
 	     "chosen by one. Put a filter that classifies before the arrow, or use >.\n",
-	     "(pcapin a.pcap) -80-> (count)\n",
-	     "(pcapin a.pcap) > (tcp) -80-> (count)\n",
+	     "(count) -80-> (print)\n",
+	     "(tcp) -80-> (print)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E134", "a number that no class can have",
 	     "Classes of this filter have a range, ports for example end at 65535. A tag\n"
@@ -139,13 +139,13 @@ const struct sl_code sl_codes_graph[] = {
 	PAGE("E141", "the filter cannot run in this space",
 	     "@space is an order, and the filter has no form for that space. Drop it, or\n"
 	     "write @space? to wish for it and take the best that is possible.\n",
-	     "(regex \"a(b|c)*d\")@xdp\n",
-	     "(regex \"a(b|c)*d\")@xdp?\n",
+	     "(untcp)@xdp\n",
+	     "(untcp)@xdp?\n",
 	     "streamline inspect FILTER"),
 	PAGE("E142", "there is no such space",
 	     "Spaces are user, proc, kernel and its parts xdp, tc and sk, and host.\n",
-	     "(tcp)@kernal\n",
-	     "(tcp)@kernel\n",
+	     "(tcp)@usre\n",
+	     "(tcp)@user\n",
 	     "man 7 srl"),
 	PAGE("E143", "not yet",
 	     "The request is right, but this version cannot run it: other machines (@host)\n"
@@ -191,8 +191,8 @@ const struct sl_code sl_codes_graph[] = {
 	PAGE("E157", "a stage is not connected",
 	     "No arrow enters or leaves this stage, so it would do nothing. Often an arrow\n"
 	     "at the end or the start of a line was lost.\n",
-	     "(rx eth0) > (count); (tcp)\n",
-	     "(rx eth0) > (tcp) > (count)\n",
+	     "(tcp) > (count); (u: udp)\n",
+	     "(tcp) > (count); (u: udp) > (null)\n",
 	     "streamline graph 'REQUEST'"),
 	{ NULL, NULL }
 };

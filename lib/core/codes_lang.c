@@ -81,8 +81,8 @@ const struct sl_code sl_codes_lang[] = {
 	     "Arguments are values, or key=value, separated by blanks or commas. A comma\n"
 	     "stands between two of them, '=' between a key and its value; a position is\n"
 	     "never left empty.\n",
-	     "(pcapout a.pcap,, rotate=)\n",
-	     "(pcapout a.pcap, rotate=1h)\n",
+	     "(ac web.ac,, hold=)\n",
+	     "(ac web.ac, hold=1MiB)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E017", "a def, let, use or set is written wrongly",
 	     "def NAME(PARAMETERS) { PIPELINES } makes a filter out of pipelines,\n"

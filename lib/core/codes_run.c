@@ -42,9 +42,9 @@ const struct sl_code sl_codes_run[] = {
 	     "ls -ld DIRECTORY"),
 	PAGE("E207", "the disk is full",
 	     "Writing stopped because there is no room left. What was written before is\n"
-	     "whole and the message names it. rotate= and (head N) bound what is written.\n",
+	     "whole and the message names it. (head N) and tighter arrows before it bound that.\n",
 	     "(pcapout all.pcap)\n",
-	     "(pcapout all.pcap rotate=100MB)\n",
+	     "(tcp) -80-> (head 100000) > (pcapout web.pcap)\n",
 	     "df -h"),
 	PAGE("E208", "no program of that name",
 	     "A stage is to be an ordinary program, but none of this name is in PATH. With\n"
