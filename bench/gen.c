@@ -95,6 +95,7 @@ static void record(const uint8_t *p, uint32_t len)
 
 static void begin(const char *path)
 {
+	static char pieces[4 << 20];
 	uint32_t h[6] = { 0xa1b2c3d4, 0, 0, 0, 262144, 1 };
 
 	h[1] = 2 | 4 << 16;
@@ -103,7 +104,10 @@ static void begin(const char *path)
 		perror(path);
 		exit(1);
 	}
-	setvbuf(out, NULL, _IOFBF, 1 << 20);
+	/* Written in large pieces the page cache keeps it in large pages, as it would a
+	 * file that was read from disk; both sides gain. (Without a buffer given, the C
+	 * library takes 4 KiB whatever the size says.) */
+	setvbuf(out, pieces, _IOFBF, sizeof(pieces));
 	fwrite(h, sizeof(h), 1, out);
 	out_bytes = sizeof(h);
 }
