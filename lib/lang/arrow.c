@@ -473,7 +473,7 @@ static char *mend_arrow(struct parser *p, const struct loose *l)
 	char *out, tag[160];
 	size_t room, n = 0;
 	uint32_t from = l->core, i;
-	bool any = false;
+	bool any = false, bang = false;
 
 	if (l->core_end == l->core) {
 		/* `<` alone is a slip for `>`, unless the text goes both ways elsewhere */
@@ -513,6 +513,9 @@ static char *mend_arrow(struct parser *p, const struct loose *l)
 
 			end = next < l->core_end && tag_char(s[next]) && s[next] != '.';
 		}
+		/* `!22!80`: so have these */
+		if (s[i] == '!' && i < l->core_end && i > from && lex_ident_char(s[i - 1]))
+			end = bang = true;
 		if (!end)
 			continue;
 		if (blanks(s, from) < i) {
@@ -529,7 +532,8 @@ static char *mend_arrow(struct parser *p, const struct loose *l)
 			n += len;
 			any = true;
 		}
-		from = i + 1;
+		from = bang ? i : i + 1;
+		bang = false;
 	}
 	if (!any)
 		return sl_arena_printf(p->arena, "%s", sl_arrow_plain(p));

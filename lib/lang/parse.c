@@ -292,6 +292,7 @@ bool sl_parse_block(struct parser *p, struct sl_tpipe **pipes, unsigned int *n, 
 		pipe = P_PUSH(p, *pipes, *n);
 		if (!pipe)
 			return false;
+		p->in_group = strcmp(what, "a def") != 0;
 		if (!sl_parse_pipe(p, pipe, false)) {
 			if (p->stop || p->oom)
 				return false;
@@ -360,13 +361,19 @@ static bool parse_stage(struct parser *p, struct sl_tstage *st)
 /* --- pipelines ---------------------------------------------------------------------- */
 
 /* An arrow is missing between what was read and the stage at `next`. */
-static void missing_arrow(struct parser *p, uint32_t next)
+static void missing_arrow(struct parser *p, uint32_t next, bool in_group)
 {
 	const char *s = p->s;
 	uint32_t gap = next - p->pos;
 	struct sl_diag_new *d;
 
-	if (gap >= 2 && lex_blank(s[p->pos]) && lex_blank(s[p->pos + 1])) {
+	if (in_group && gap < 2) {
+		/* heads of a group side by side: more likely two than one */
+		d = sl_p_err(p, "E011", p->pos, p->pos, "';' or an arrow is missing between two stages");
+		sl_err_label(d, "did you mean ';' here?");
+		sl_err_fix(d, ";");
+		sl_err_fix(d, " >");
+	} else if (gap >= 2 && lex_blank(s[p->pos]) && lex_blank(s[p->pos + 1])) {
 		/* the blanks on both sides of it are still there */
 		d = sl_p_err(p, "E011", p->pos + 1, p->pos + 1, "an arrow is missing between two stages");
 		sl_err_label(d, "did you mean '>' here?");
@@ -385,7 +392,7 @@ static void missing_arrow(struct parser *p, uint32_t next)
 enum after { AFTER_END, AFTER_LINK, AFTER_STAGE, AFTER_ERROR };
 
 /* What follows a stage: a link at p->pos, the end, or a stage that lacks its arrow. */
-static enum after after_stage(struct parser *p, bool in_fan)
+static enum after after_stage(struct parser *p, bool in_fan, bool in_group)
 {
 	const char *s = p->s;
 
@@ -425,7 +432,7 @@ static enum after after_stage(struct parser *p, bool in_fan)
 			p->pos = keep;
 		}
 		if (c == '(' || c == '{' || c == '[' || id > next) {
-			missing_arrow(p, next);
+			missing_arrow(p, next, in_group);
 			p->pos = next;
 			return AFTER_STAGE;
 		}
@@ -481,8 +488,10 @@ bool sl_parse_pipe(struct parser *p, struct sl_tpipe *pipe, bool in_fan)
 {
 	const char *s = p->s;
 	uint32_t start = p->pos, end, arrow, arrow_end;
+	bool in_group = p->in_group;
 	struct sl_diag_new *d;
 
+	p->in_group = false;
 	for (;;) {
 		struct sl_tstage *st = P_PUSH(p, pipe->stages, pipe->n);
 		struct sl_tlink *link;
@@ -492,7 +501,7 @@ bool sl_parse_pipe(struct parser *p, struct sl_tpipe *pipe, bool in_fan)
 		if (!st || !parse_stage(p, st))
 			return false;
 		end = p->pos;
-		after = after_stage(p, in_fan);
+		after = after_stage(p, in_fan, in_group && pipe->n == 1);
 		if (after == AFTER_END)
 			break;
 		if (after == AFTER_ERROR)
@@ -522,12 +531,6 @@ bool sl_parse_pipe(struct parser *p, struct sl_tpipe *pipe, bool in_fan)
 			if (!sl_parse_opts(p, &link->opts, &link->n_opts))
 				return false;
 			link->opts_span = sl_p_span(p, opts, p->pos);
-			if (s[p->pos] == ']') {
-				d = sl_p_err(p, "E014", p->pos, p->pos + 1, "this ']' closes nothing");
-				sl_err_label(d, "one is enough");
-				sl_err_fix(d, "%s", "");
-				p->pos++;
-			}
 		}
 		p->pos = sl_lex_all(s, p->pos);
 		if (p->pos >= p->n || strchr(";}", s[p->pos])) {

@@ -43,6 +43,7 @@ struct parser {
 	unsigned int depth, errors;
 	bool oom;
 	bool stop;		/* no more: too deep, or too many errors */
+	bool in_group;		/* the pipeline that begins now stands in a group */
 	bool extra_open;	/* "((" was reported: the "))" belongs to it */
 	/* offsets in s behind shift_at are off by shift against src */
 	uint32_t shift_at;
@@ -145,6 +146,8 @@ struct args_at {
 bool sl_parse_value(struct parser *p, struct sl_tvalue *v, const struct args_at *at);
 bool sl_parse_args(struct parser *p, const struct args_at *at, struct sl_targ **args,
 		unsigned int *n);
+/* Report a ']' behind the ']' at p->pos. */
+void sl_parse_after_opts(struct parser *p, const struct sl_targ *opts, unsigned int n);
 bool sl_parse_missing_close(struct parser *p, const struct args_at *at);
 /* string.c */
 bool sl_parse_string(struct parser *p, struct sl_tvalue *v, int where, uint32_t lead);

@@ -171,7 +171,10 @@ bool sl_parse_opts(struct parser *p, struct sl_targ **opts, unsigned int *n)
 	struct args_at at = { .close = ']', .open = p->pos, .from = p->pos + 1 };
 
 	p->pos++;
-	return sl_parse_args(p, &at, opts, n);
+	if (!sl_parse_args(p, &at, opts, n))
+		return false;
+	sl_parse_after_opts(p, *opts, *n);
+	return true;
 }
 
 /* `@xdp?[cpu=2]` at p->pos, which is the '@' (or, if `virt`, right behind it). */

@@ -185,6 +185,9 @@ static bool parse_let(struct parser *p, struct sl_tstmt *st, uint32_t start)
 			sl_err_label(d, "did you mean %c%.*s?", s[end - 1], (int)(end - value),
 				     s + value);
 			sl_err_fix(d, "%c%.*s", s[end - 1], (int)(end - value), s + value);
+		} else if (st->value.kind != SL_V_WORD) {
+			d = sl_p_err(p, "E017", p->pos, end, "'let' takes one value");
+			sl_err_label(d, "a new statement needs a new line or ';', a comment '#'");
 		} else {
 			d = sl_p_err(p, "E017", value, end, "'let' takes one value");
 			sl_err_label(d, "did you mean \"%.*s\"?", (int)(end - value), s + value);

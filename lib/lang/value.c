@@ -29,16 +29,15 @@ static bool lost_opening(struct parser *p, const struct args_at *at)
 	if ((s[i] != '"' && s[i] != '\'') || strchr(" =(,[", s[i - 1]) ||
 	    !strchr(" ),]", s[i + 1]))
 		return false;
-	while (start > at->from && !strchr(" \t\n=,(", s[start - 1]))
+	/* back over the words before, up to one that is an argument of its own */
+	while (start > at->from && !strchr("\n=\"'", s[start - 1]))
 		start--;
+	while (start < p->pos && (lex_blank(s[start]) || s[start] == ','))
+		start++;
 	d = sl_p_err(p, "E003", start, i + 1, "this text has no opening quote");
 	sl_err_label(d, "did you mean %c%.*s ?", s[i], (int)(i + 1 - start), s + start);
 	sl_err_fix(d, "%c%.*s", s[i], (int)(i + 1 - start), s + start);
 	p->pos = i + 1;
-	while (s[p->pos] && s[p->pos] != '\n' && s[p->pos] != at->close)
-		p->pos++;
-	if (s[p->pos] == at->close)
-		p->pos++;
 	return true;
 }
 
@@ -53,8 +52,26 @@ bool sl_parse_missing_close(struct parser *p, const struct args_at *at)
 	uint32_t limit = p->pos, i = at->from, spot, word = at->from;
 	struct sl_diag_new *d;
 
-	if (s[limit] == '(' && lost_opening(p, at))
+	if (s[limit] == '(' && lost_opening(p, at)) {
+		while (s[p->pos] && s[p->pos] != '\n' && s[p->pos] != at->close)
+			p->pos++;
+		if (s[p->pos] == at->close)
+			p->pos++;
 		return true;
+	}
+	if (at->close == ']' && !at->virt) {
+		/* `[cpu=[[2,3]]`: what is missing here is too much there */
+		for (i = at->open + 1; i + 1 < limit && limit - i < LOOK_MAX; i++) {
+			if (s[i] != '[' || s[i + 1] != '[')
+				continue;
+			d = sl_p_err(p, "E014", i + 1, i + 2, "this bracket is opened twice");
+			sl_err_label(d, "one '[' is enough");
+			sl_err_fix(d, "%s", "");
+			p->pos = sl_lex_trim(s, at->from, limit);
+			return true;
+		}
+		i = at->from;
+	}
 	spot = at->from;
 
 	if (limit - i > LOOK_MAX)
@@ -366,6 +383,8 @@ static void after_value(struct parser *p, uint32_t start, struct sl_targ *args, 
 
 		if (sp && sl_lex_is_space(sp + 1, (size_t)(s + p->pos - sp - 1)) && at->close == ')')
 			return;		/* a ')' is missing: seen at the next step */
+		if (at->close == ')' && lost_opening(p, at))
+			return;
 		d = sl_p_err(p, "E016", p->pos, p->pos, "'=' is missing between a key and its value");
 		sl_err_label(d, "'=' is missing here");
 		sl_err_fix(d, "=");
@@ -593,4 +612,36 @@ bool sl_parse_args(struct parser *p, const struct args_at *where, struct sl_targ
 		if (p->pos == before)	/* cannot be: but never turn in place */
 			return false;
 	}
+}
+
+/*
+ * Behind options: `[cpu=2,3]]` has lost the '[' of its list, `[cpu=2]]` has one
+ * ']' too many.
+ */
+void sl_parse_after_opts(struct parser *p, const struct sl_targ *opts, unsigned int n)
+{
+	struct sl_diag_new *d;
+
+	if (p->s[p->pos] != ']')
+		return;
+	if (n > 1 && !opts[n - 1].key) {
+		while (n > 1 && !opts[n - 1].key)
+			n--;
+		if (opts[n - 1].key) {
+			struct sl_span at = opts[n - 1].value.span;
+
+			p->errors++;
+			at.len = 0;
+			d = sl_err(p->ds, "E014", at, "a list is closed but not opened");
+			sl_err_label(d, "'[' is missing here");
+			sl_err_also(d, sl_p_span(p, p->pos, p->pos + 1), "to go with this");
+			sl_err_fix(d, "[");
+			p->pos++;
+			return;
+		}
+	}
+	d = sl_p_err(p, "E014", p->pos, p->pos + 1, "this ']' closes nothing");
+	sl_err_label(d, "one is enough");
+	sl_err_fix(d, "%s", "");
+	p->pos++;
 }

@@ -32,6 +32,12 @@ static const char *const bases[] = {
 	"{ (pcapin a.pcap); (pcapin b.pcap) } > (merge by=time) > (pcapout \"all.pcap\" format=pcapng)",
 	"(tcp ports=[80, 443, 8080]) -ok-> (fileout dir=/tmp/x) ; (icmp) > (count)",
 	"(rx eth0) >\n  (tcp) -80->\n  (untcp)\n  > (grep \"password=\" invert=on)\n  > (jsonout \"-\")\n",
+	"(pcapin x.pcap) > (ip) { -tcp-> (tcp) -443-> (count); -udp-> (udp) { -53-> (print); -else-> (null) } }",
+	"(exec \"zcat log.gz | head\") > (grep \"error: (fatal)\" hold=2MiB) > (print style=byline)",
+	"let f = \"a b.pcap\"   # the file\n(pcapin $f) > (tcp) -!22,!80->[drop=newest] (sample 100) > (jsonout)",
+	"{(pcapin a.pcap);(pcapin b.pcap)}>(tcp)-80->(ac web.ac)-match->(jsonout)",
+	"(a: tcp)@user[cpu=[2,3]] > (untcp timeout=5s) > a2.left",
+	"(bpf 'tcp[13] & 2 != 0') > (count)\n\n# second\n(icmp) > (null)\n",
 };
 
 #endif
