@@ -31,7 +31,7 @@
 #include "run/ring.h"
 #include "streamline/streamline.h"
 
-#define SL_PULL		128		/* blocks a source brings in at once */
+#define SL_PULL		256		/* blocks a source brings in at once */
 #define SL_REASONS	16
 
 /* seq of what happens at the end of input */
