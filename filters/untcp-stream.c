@@ -299,8 +299,10 @@ static void deliver(struct sl_filter *f, uint32_t i, int d, struct held *h)
 	if (h->tcp & TCP_RST) {
 		/* What the other side had sent before is still to be seen. If a RST is
 		 * among it, that one closes the flow. */
-		flags = fl->dflags[d] & D_OVER ? 0 : SL_B_END;
-		fl->dflags[d] |= D_OVER;
+		if (!(fl->dflags[d] & D_OVER)) {
+			flags = SL_B_END;
+			fl->dflags[d] |= D_OVER | D_RESET;
+		}
 		sl_untcp_give_up(f, i, other, UINT64_MAX);
 		if (!(fl->flags & F_CLOSED))
 			flags |= SL_B_CLOSE;
@@ -330,10 +332,6 @@ static void deliver(struct sl_filter *f, uint32_t i, int d, struct held *h)
 	fl->next[d] += h->len;
 	if (h->cut)
 		gap(f, fl, d, h->cut);
-	if (flags & SL_B_CLOSE) {
-		fl->dflags[other] |= fl->dflags[other] & D_SEEN ? D_OVER : 0;
-		release_rest(f, i, other);
-	}
 	if (flags & SL_B_END)
 		release_rest(f, i, d);
 }
@@ -610,6 +608,12 @@ void sl_untcp_segment(struct sl_filter *f, uint32_t i, int d, const struct segme
 	uint32_t total = s->len + s->cut, end = s->seq + total;
 	int32_t rel;
 
+	if (fl->dflags[d] & D_OVER && !(s->tcp & TCP_RST)) {
+		/* What was kept had the FIN, and left when the begin was known. */
+		sl_count(&u->ignored);
+		sl_untcp_empty(f, fl, d, s->b, true);
+		return;
+	}
 	if (!(fl->dflags[d] & D_KNOWN)) {
 		if (s->tcp & TCP_FIN && !(fl->dflags[d] & D_FIN)) {
 			c->fin = end;

@@ -3,7 +3,7 @@
  * untcp -- put TCP segments in order: packets in, byte streams out
  *
  *	(untcp)
- *	(untcp, hold=1MiB, gap_after=3s, memory=64MiB, flows=1M, timeout=5min)
+ *	(untcp, hold=1MiB, gap_after=3s, memory=64MiB, flows=1M, timeout=1h)
  *
  * in   packets
  * out  bytes: of each flow and direction in order, every byte once, gaps marked
@@ -24,22 +24,24 @@
  * of the capture's time, when more than hold is kept for its direction, or more than
  * memory for all flows (then the one that waits longest gives way, counted as
  * evicted), and at the end. What the capture itself cut off is a gap at once. A
- * byte that comes twice counts the first time; conflicts counts where the second
- * differed.
+ * byte that comes twice counts the first time; conflicts counts segments that
+ * differed from others that were still kept.
  *
  * BEGIN. A direction begins with its SYN, or with the number that the other side
  * acknowledges first after its own. A flow whose begin was not seen starts at the
  * lowest of its first segments: up to settle of them are kept until a bare ACK
  * or the other side's acknowledgement tells that none is missing in front.
  *
- * END. A direction is over with its FIN, when everything before it was given; a
- * flow with the second FIN, with the first when the other side was never seen, or
- * with a RST. A RST counts when it lies within 1 MiB after the bytes given so far. After
- * the flow is done only empty blocks follow, such as the last ACK. A SYN then begins
- * another flow; while the old one is not over, a SYN that does not fit begins one when
- * the other side answers it, so that a forged one does no harm. Flows that are idle for
- * timeout are forgotten, those that are over after half a minute. When there are more
- * than flows at once, one that is idle longest is ended.
+ * END. A direction is over with its FIN, when everything before it was given, or
+ * with a RST that lies within 1 MiB after the bytes given so far. The flow is done
+ * with a RST or when both directions are over (the one, when the other was never
+ * seen). Then only empty blocks follow, such as the last ACK; unless a side sends on
+ * after a RST, because it does not know yet or because the RST was forged: its bytes go on
+ * where they were. A SYN begins another flow; while the old one is not over, a
+ * SYN that does not fit begins one when the other side answers it, so that a forged
+ * one does no harm. Flows that are idle for timeout are forgotten, those that are done
+ * after half a minute. When there are more than flows at once, one that is idle
+ * longest is ended.
  *
  * With several workers, hold, memory and flows are bounds for each of them.
  */
@@ -57,7 +59,7 @@ static const struct sl_param untcp_params[] = {
 		.help = "memory for early segments altogether; beyond it who waits longest gives way"),
 	SL_U64(struct untcp, flows, .def = 1 << 20, .min = 1, .max = 1 << 28, .unit = "flows",
 	       .help = "flows at a time; beyond it one that is idle longest is ended"),
-	SL_TIME(struct untcp, timeout, .def = 300e9, .min = 1,
+	SL_TIME(struct untcp, timeout, .def = 3600e9, .min = 1,
 		.help = "a flow without packets for so long is forgotten"),
 	SL_U32(struct untcp, settle, .def = 16, .min = 1, .unit = "segments",
 	       .help = "first segments of a flow without SYN that are kept to find its begin"),
@@ -192,9 +194,20 @@ static void take_ack(struct sl_filter *f, uint32_t i, int d, const struct segmen
 {
 	struct untcp *u = sl_state(f);
 	struct flow *fl = flow_at(u, i);
-	const struct held *first = fl->dir[!d].first;
+	struct dir *other = &fl->dir[!d];
+	const struct held *first = other->first;
 
-	if (!(s->tcp & TCP_ACK) || fl->dflags[!d] & D_KNOWN)
+	if (!(s->tcp & TCP_ACK))
+		return;
+	if (fl->dflags[!d] & D_AGAIN_SYN && s->ack == other->cand + 1 && !fl->pos[!d] &&
+	    !(fl->dflags[!d] & (D_HELD | D_OVER))) {
+		/* Of two SYN|ACK it is the second that counts. */
+		other->isn = other->cand;
+		fl->next[!d] = s->ack;
+		fl->dflags[!d] |= D_KNOWN | D_SYN;
+		fl->dflags[!d] &= (uint16_t)~D_AGAIN_SYN;
+	}
+	if (fl->dflags[!d] & D_KNOWN)
 		return;
 	if (s->tcp & TCP_SYN || fl->dflags[d] & D_SYN)
 		sl_untcp_known(f, i, !d, s->ack, NULL);	/* its SYN was not seen */
@@ -270,13 +283,18 @@ static void take_bytes(struct sl_filter *f, uint32_t i, int d, struct segment *s
 	struct flow *fl = flow_at(u, i);
 	int32_t rel = diff(s->seq, fl->next[d]);
 
+	if (fl->dflags[d] & D_RESET && s->seq == fl->next[d]) {
+		fl->dflags[d] &= (uint16_t)~(D_OVER | D_RESET | D_FIN);
+		fl->flags &= (uint8_t)~F_CLOSED;
+	}
 	if (fl->dflags[d] & D_OVER) {
 		sl_count(diff(s->seq + s->len, fl->next[d]) > 0 ? &u->ignored : &u->retransmitted);
 		sl_untcp_empty(f, fl, d, s->b, true);
 		return;
 	}
+	/* One beyond a bare ACK, that was a keep-alive. */
 	if (!(fl->dflags[d] & D_KNOWN) && fl->dflags[d] & D_HINT && rel >= 0 && rel < HINT_WINDOW)
-		sl_untcp_known(f, i, d, fl->next[d], NULL);
+		sl_untcp_known(f, i, d, rel == 1 ? s->seq : fl->next[d], NULL);
 	sl_untcp_segment(f, i, d, s);
 }
 
@@ -360,7 +378,8 @@ static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b)
 	fl = flow_at(u, i);
 	if (!(s.tcp & (TCP_SYN | TCP_FIN | TCP_RST)) && (fl->dflags[d] & ~D_SYN) == D_CALM &&
 	    s.seq == fl->next[d] && !s.cut && !(fl->flags & F_CLOSED) &&
-	    (fl->dflags[!d] & D_KNOWN || !((fl->dflags[!d] & D_HELD) | (fl->dflags[d] & D_SYN)))) {
+	    ((fl->dflags[!d] & (D_KNOWN | D_AGAIN_SYN)) == D_KNOWN ||
+	     !((fl->dflags[!d] & D_HELD) | (fl->dflags[d] & D_SYN)))) {
 		fl->last_seq = sl_seq(f);
 		flow_touch(u, fl, b->time_ns);
 		sl_untcp_next(f, fl, d, b, s.len);

@@ -19,7 +19,9 @@
  *	known		SYN, SYN|ACK of the other side, tentative ones settled
  *	over		FIN reached in order, or RST: nothing is new any more
  *
- * never back; a SYN that opens the ports' next flow makes a new record.
+ * never back, but for one: who sends on after its own RST, right where it was, is
+ * not over; somebody else sent the RST. A SYN that opens the ports' next flow makes a
+ * new record.
  *
  * What is always true of a direction:
  *
@@ -44,6 +46,7 @@ enum dir_flag {
 	D_HINT		= 1 << 8,	/* not known, but next was seen in a bare ACK */
 	D_AGAIN_SYN	= 1 << 9,	/* cand is right: a SYN that fits nowhere */
 	D_DUE		= 1 << 10,	/* picked by a tick */
+	D_RESET		= 1 << 11,	/* over by its own RST */
 	D_CALM		= D_KNOWN | D_STARTED | D_SEEN,
 };
 

@@ -12,7 +12,8 @@
  *	bytes on both sides of a kept one may come twice)
  *	places never go back, and jump only where a gap is marked
  *	the bytes in view are the segment's own, at the place that its number says
- *	a direction has one begin and one end, and nothing but empty blocks behind it
+ *	a direction has one begin and, but for RST, one end, and nothing but empty
+ *	blocks behind it
  *	the ledger adds up
  */
 #include "../unit/segments.h"
@@ -62,7 +63,7 @@ static void check_block(const struct net_got *g, const uint8_t *twist)
 	}
 	if (s->over)
 		MUST(!g->len && !(g->flags & SL_B_END));
-	if (g->flags & SL_B_END)
+	if (g->flags & SL_B_END && !(from->tcp & TCP_RST))
 		s->over = true;
 	if (!g->len)
 		return;

@@ -30,7 +30,7 @@ enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
 enum { NET_MAX = 4096, NET_HEAD = 40 };
 
 struct net_sent {
-	uint32_t seq, len;
+	uint32_t seq, len, tcp;
 	int side;
 };
 
@@ -119,6 +119,7 @@ static inline void net_send(struct net *n, int side, uint32_t seq, uint32_t tcp,
 		p[NET_HEAD + k] = (uint8_t)(net_byte(side, seq + !!(tcp & TCP_SYN) + k) + n->twist);
 	n->sent[n->n_sent].seq = seq + !!(tcp & TCP_SYN);
 	n->sent[n->n_sent].len = len;
+	n->sent[n->n_sent].tcp = tcp;
 	n->sent[n->n_sent].side = side;
 	n->n_sent++;
 	stored = NET_HEAD + len - (n->cut < len ? n->cut : len);

@@ -277,6 +277,36 @@ TEST(reset)
 	FINISH("C0 S1 c2 c5+0..10 s4^.! c3.");
 }
 
+TEST(going_on_after_a_reset)
+{
+	net_open(&n, "");	/* the other side had more under way */
+	handshake(100, 900);
+	net_send(&n, 0, 101, TCP_RST, 0, 0);
+	net_send(&n, 1, 901, TCP_ACK, 101, 10);
+	net_send(&n, 0, 101, TCP_RST, 0, 0);
+	net_send(&n, 1, 911, TCP_ACK | TCP_FIN, 101, 10);
+	FINISH("C0 S1 c2 c3.! s4+0..10 c5~ s6+10..20.!");
+	net_open(&n, "");	/* the RST was somebody else's */
+	handshake(100, 900);
+	net_send(&n, 0, 101, TCP_RST, 0, 0);
+	net_send(&n, 0, 101, TCP_ACK, 901, 10);
+	net_send(&n, 1, 901, TCP_ACK, 111, 10);
+	net_send(&n, 0, 111, TCP_ACK | TCP_FIN, 911, 0);
+	net_send(&n, 1, 911, TCP_ACK | TCP_FIN, 112, 0);
+	FINISH("C0 S1 c2 c3.! c4+0..10 s5+0..10 c6. s7.!");
+}
+
+TEST(two_answers)
+{
+	net_open(&n, "");	/* with other numbers; the ACK says which */
+	net_send(&n, 0, 100, TCP_SYN, 0, 0);
+	net_send(&n, 1, 900, TCP_SYN | TCP_ACK, 101, 0);
+	net_send(&n, 1, 0x70000000u, TCP_SYN | TCP_ACK, 101, 0);
+	net_send(&n, 0, 101, TCP_ACK, 0x70000001u, 0);
+	net_send(&n, 1, 0x70000001u, TCP_ACK, 101, 10);
+	FINISH("C0 S1 s2~ c3 s4+0..10");
+}
+
 TEST(after_the_end)
 {
 	net_open(&n, "");
@@ -356,6 +386,10 @@ TEST(from_the_midst)
 	net_send(&n, 0, 500, TCP_ACK, 901, 5);
 	net_step(&n);
 	CHECK_STR(told(), "C0 c1+0..5");
+	FINISH("C0 c1+0..5");
+	net_open(&n, "");	/* which may be a keep-alive */
+	net_send(&n, 0, 499, TCP_ACK, 901, 0);
+	net_send(&n, 0, 500, TCP_ACK, 901, 5);
 	FINISH("C0 c1+0..5");
 	net_open(&n, "");	/* early ones first; the other side has it all then */
 	net_send(&n, 0, 510, TCP_ACK, 901, 10);
