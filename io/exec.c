@@ -608,6 +608,7 @@ const struct sl_filter_type sl_exec_type = {
 	.values	  = exec_values,
 	.in	  = SL_ANY,
 	.out	  = SL_BYTES,
+	.flags	  = SL_F_PROCESS,
 	.prepare  = exec_prepare,
 	.open	  = exec_open,
 	.work	  = exec_work,

@@ -149,6 +149,7 @@ enum sl_filter_flag {
 	SL_F_STDOUT	= 1 << 2,	/* writes data to standard output (see also SL_P_OUT_FILE "-") */
 	SL_F_HIDDEN	= 1 << 3,	/* not listed: made by the planner alone */
 	SL_F_EXCHANGE	= 1 << 4,	/* sl_feed() or sl_take() reach it: feed, take */
+	SL_F_PROCESS	= 1 << 5,	/* a process stands behind it: bytes are copied to it and back */
 };
 
 struct sl_filter_type {

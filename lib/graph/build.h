@@ -358,4 +358,8 @@ const char *sl_service_at(unsigned int i);
 const char *sl_proto_at(unsigned int i);
 const char *sl_icmp_at(unsigned int i);
 
+/* programs.c: does an unknown first word of the pipe dialect mean a program? Without
+ * the environment, any that is not near a filter's name. */
+bool sl_is_program(const char *word, bool no_env);
+
 #endif

@@ -284,36 +284,6 @@ static void add_ends(struct sl_build *b, struct sl_ends *to, const struct sl_end
 	}
 }
 
-/* Is there such a program? */
-static bool program_exists(const char *name)
-{
-	const char *path = getenv("PATH"), *p, *end;
-	char buf[4096];
-
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0;
-	for (p = path ? path : "/usr/bin:/bin"; *p; p = *end ? end + 1 : end) {
-		end = strchrnul(p, ':');
-		if (snprintf(buf, sizeof(buf), "%.*s/%s", (int)(end - p), p, name) < (int)sizeof(buf) &&
-		    access(buf, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Would this word, read as a filter, be a slip of a filter's name? */
-static bool near_a_filter(const char *name)
-{
-	const struct sl_filter_type *const *t;
-	struct sl_near near;
-
-	sl_near_init(&near, name);
-	for (t = sl_types(); *t; t++)
-		if (!((*t)->flags & SL_F_HIDDEN))
-			sl_near_add(&near, (*t)->name, 0);
-	return near.n > 0;
-}
-
 /*
  * In the pipe dialect an unknown first word may be a program: the whole stage,
  * as it was written, becomes the command of exec.
@@ -327,7 +297,7 @@ static struct sl_bnode *program(struct sl_build *b, struct sl_scope *s, const st
 
 	if (!exec || !st->from_pipe || !st->type_span.src)
 		return NULL;
-	if (b->o->no_env ? near_a_filter(st->type) : !program_exists(st->type))
+	if (!sl_is_program(st->type, b->o->no_env))
 		return NULL;
 	if (st->n_args)
 		all = sl_span_join(all, st->args[st->n_args - 1].span);

@@ -143,6 +143,12 @@ int sl_graph_build(const struct sl_tree *t, const struct sl_build_opts *o,
 		   struct sl_graph **out, struct sl_diags *ds);
 void sl_graph_free(struct sl_graph *g);
 
+/*
+ * In the pipe dialect a stage may be a program of the system. Write each such stage of
+ * the tree as (exec '...'), so that the tree prints as a request that means the same.
+ */
+void sl_tree_programs(struct sl_tree *t);
+
 /* As SRL; `all`: defaults and supplied parameters too. Heap string, caller frees. */
 char *sl_graph_print(const struct sl_graph *g, bool all);
 

@@ -9,8 +9,9 @@
  *	1	filters whose state is per flow (SL_F_SHARD), one instance a worker
  *	2	what stands behind one that was spread, and is itself not per flow
  *
- * Streams between parts 0 and 1, and 1 and 2, are rings; the rest are calls. No
- * stream copies: rings carry block pointers.
+ * Streams between parts 0 and 1, and 1 and 2, are rings; the rest are calls. Neither
+ * copies: rings carry block pointers. Only to and from a process (exec) bytes go
+ * through pipes, a copy each way.
  */
 #include <string.h>
 
@@ -32,6 +33,8 @@ static unsigned int part_of(const struct sl_node *n)
 
 static const char *why(const struct sl_node *n)
 {
+	if (n->type->flags & SL_F_PROCESS)
+		return "a process of its own: each byte is copied to it and back";
 	if (!n->n_in)
 		return n->supplied ? "reads the file; supplied, as the request has no source"
 				   : "brings data in from outside";
@@ -88,6 +91,11 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 	for (unsigned int k = 0; k < g->n_streams; k++) {
 		struct sl_stream *s = g->streams[k];
 
+		if ((s->from->type->flags | s->to->type->flags) & SL_F_PROCESS) {
+			s->carrier = "pipe";
+			s->copies = 1;
+			continue;
+		}
 		s->carrier = s->from->shard != s->to->shard && (s->from->shard == 1 || s->to->shard == 1)
 				     ? "ring" : "call";
 		s->copies = 0;

@@ -39,11 +39,13 @@ void sl_request_free(struct sl_request *q)
 
 char *sl_request_print(const struct sl_request *q)
 {
+	sl_tree_programs(q->tree);
 	return sl_tree_print(q->tree);
 }
 
 char *sl_request_format(const struct sl_request *q)
 {
+	sl_tree_programs(q->tree);
 	return sl_tree_format(q->tree);
 }
 
