@@ -153,6 +153,12 @@ const struct sl_code sl_codes_graph[] = {
 	     "(ac)@host[name=ids2]\n",
 	     "(ac)\n",
 	     "streamline plan 'REQUEST'"),
+	PAGE("E144", "a copy where none is allowed",
+	     "The arrow says copy=never, but its stream must copy: a process is at one of\n"
+	     "its ends, and bytes go to processes and come back through pipes.\n",
+	     "(pcapin web.pcap) >[copy=never] (exec \"sort\") > (null)\n",
+	     "(pcapin web.pcap) > (exec \"sort\") > (null)\n",
+	     "streamline plan 'REQUEST'"),
 	PAGE("E151", "the arrows run in a circle",
 	     "A block could come back to a filter that it left. Version 1 has no circles:\n"
 	     "a pipeline starts at sources and ends at sinks.\n",

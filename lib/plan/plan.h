@@ -17,6 +17,8 @@ struct sl_plan {
 	struct sl_graph *graph;		/* owned */
 	unsigned int workers;		/* threads that share the work, >= 1 */
 	unsigned int threads;		/* all threads: 1, or source + workers + collector */
+	const char **notes;		/* options that have no effect in this plan, and why */
+	unsigned int n_notes;
 	const char *workers_why;	/* "from the request", "one is the default"; plain words */
 };
 
@@ -28,5 +30,6 @@ struct sl_plan *sl_plan_get(struct sl_plan *p);
 
 /* Passes. */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */
+int sl_effects(struct sl_plan *p, struct sl_diags *ds);	/* options: refused, or of no effect */
 
 #endif

@@ -235,6 +235,8 @@ char *sl_plan_text(const struct sl_plan *p)
 				text_or(g->nodes[i]->why, "it has no form for that space"));
 	for (unsigned int i = 0; i < g->n_using; i++)
 		fprintf(f, "supplied: %s\n", g->using[i]);
+	for (unsigned int i = 0; i < p->n_notes; i++)
+		fprintf(f, "no effect: %s\n", p->notes[i]);
 	not_chosen(p, say_line, f);
 	if (fclose(f)) {
 		free(text);
@@ -440,6 +442,11 @@ char *sl_plan_json(const struct sl_plan *p)
 	sl_json_key(&j, "not_chosen");
 	sl_json_open(&j, '[');
 	not_chosen(p, json_need, &j);
+	sl_json_close(&j, ']');
+	sl_json_key(&j, "no_effect");
+	sl_json_open(&j, '[');
+	for (unsigned int i = 0; i < p->n_notes; i++)
+		json_need(&j, p->notes[i]);
 	sl_json_close(&j, ']');
 	sl_json_close(&j, '}');
 	return sl_json_take(&j);

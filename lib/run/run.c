@@ -121,6 +121,17 @@ static void note_time(struct sl_run *r, const struct sl_inst *i)
 				r->now_ns = i->out[k].batch.b[b]->time_ns;
 }
 
+/* batch= on an arrow of the source, else of the request, else as usual. */
+static unsigned int batch_of(const struct sl_inst *i)
+{
+	uint64_t most = i->run->graph->batch ? i->run->graph->batch : SL_PULL;
+
+	for (unsigned int k = 0; k < i->n_out; k++)
+		if (i->out[k].stream->batch)
+			most = i->out[k].stream->batch;
+	return most > SL_BATCH_MAX ? SL_BATCH_MAX : (unsigned int)most;
+}
+
 /* True when it brought something in, or ended. */
 static bool pull(struct sl_run *r, struct sl_inst *i)
 {
@@ -129,7 +140,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 
 	i->f.cur = NULL;
 	sl_busy(&r->main, i);
-	n = i->f.type->pull(&i->f, SL_PULL);
+	n = i->f.type->pull(&i->f, batch_of(i));
 	note_time(r, i);
 	sl_inst_push(i);
 	sl_busy(&r->main, NULL);

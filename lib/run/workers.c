@@ -30,6 +30,33 @@
 #define IN_ENTRIES	2048
 #define RETURN_ENTRIES	4096
 
+/*
+ * Entries of a ring for which the request asked: buffer= is in bytes, of which the ring
+ * holds pointers. `bytes` 0: as usual.
+ */
+static uint32_t entries(uint64_t bytes, uint32_t usual)
+{
+	uint32_t n = 2 * SL_BATCH_MAX;
+
+	if (!bytes)
+		return usual;
+	while (n < 1u << 20 && 2ull * n * sizeof(struct sl_entry) <= bytes)
+		n *= 2;
+	return n;
+}
+
+/* The largest buffer= among the streams from the main thread, else the setting. */
+static uint64_t buffer_in(const struct sl_graph *g)
+{
+	uint64_t most = 0;
+
+	for (unsigned int s = 0; s < g->n_streams; s++)
+		if (g->streams[s]->to->shard == 1 && g->streams[s]->from->shard != 1 &&
+		    g->streams[s]->buffer_bytes > most)
+			most = g->streams[s]->buffer_bytes;
+	return most ? most : g->buffer_bytes;
+}
+
 static int grow(struct sl_entry **e, unsigned int *size)
 {
 	unsigned int n = *size ? 2 * *size : 256;
@@ -445,16 +472,19 @@ static void *worker_main(void *arg)
 
 static int returns_new(struct sl_worker *w, const struct sl_graph *g)
 {
+	uint64_t bytes;
+
 	w->ret = calloc(g->n_streams ? g->n_streams : 1, sizeof(*w->ret));
 	if (!w->ret)
 		return -ENOMEM;
 	for (unsigned int s = 0; s < g->n_streams; s++) {
 		if (!crosses_back(g->streams[s]))
 			continue;
+		bytes = g->streams[s]->buffer_bytes ? g->streams[s]->buffer_bytes : g->buffer_bytes;
 		w->ret[s] = sl_line_alloc(sizeof(*w->ret[s]));
 		if (!w->ret[s])
 			return -ENOMEM;
-		if (sl_ring_init(&w->ret[s]->ring, RETURN_ENTRIES) < 0)
+		if (sl_ring_init(&w->ret[s]->ring, entries(bytes, RETURN_ENTRIES)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -467,7 +497,7 @@ int sl_workers_start(struct sl_run *r)
 	for (unsigned int k = 0; k < r->n_workers; k++) {
 		struct sl_worker *w = &r->workers[k];
 
-		e = sl_ring_init(&w->in, IN_ENTRIES);
+		e = sl_ring_init(&w->in, entries(buffer_in(r->graph), IN_ENTRIES));
 		if (!e)
 			e = returns_new(w, r->graph);
 		if (!e)
