@@ -54,11 +54,11 @@ const struct sl_code sl_codes_run[] = {
 	     "pcapin a.pcap | count\n",
 	     "command -v PROGRAM"),
 	PAGE("E301", "not permitted",
-	     "The kernel asks for a capability that this process lacks, for capturing on a\n"
-	     "device for example. Reading files needs none.\n",
-	     "streamline run -i eth0 '(count)'\n",
-	     "sudo streamline run -i eth0 '(count)'\n",
-	     "streamline doctor"),
+	     "The user who runs this may not read the file, or not write to the folder, and\n"
+	     "has no capability that overrides it. The error names what is missing.\n",
+	     "(pcapin /root/secret.pcap) > (count)\n",
+	     "(pcapin mine.pcap) > (count)\n",
+	     "ls -l FILE"),
 	PAGE("E302", "failed while running",
 	     "The request was started and something went wrong on the way: a device went\n"
 	     "away, a program died, memory ran out. The report at the end tells what was\n"

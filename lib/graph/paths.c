@@ -53,6 +53,18 @@ static struct sl_span place_of(const struct sl_bnode *n, const struct sl_bound *
 	return bound->value_span.src ? bound->value_span : n->n.span;
 }
 
+static void not_permitted(struct sl_build *b, struct sl_bnode *n, const struct sl_bound *bound,
+			  const char *verb, const char *path, const char *capability)
+{
+	struct sl_diag_new *d;
+
+	d = sl_err(b->ds, "E301", place_of(n, bound), "not permitted to %s '%s'", verb, path);
+	sl_err_note(d, "missing: the right to %s it, for user %u, or %s", verb, (unsigned int)geteuid(), capability);
+	sl_err_note(d, "see its rights: ls -l '%s'", path);
+	sl_build_in(n->scope, d);
+	n->broken = true;
+}
+
 static void check_in(struct sl_build *b, struct sl_bnode *n, const struct sl_bound *bound, const char *path)
 {
 	struct sl_diag_new *d;
@@ -75,6 +87,10 @@ static void check_in(struct sl_build *b, struct sl_bnode *n, const struct sl_bou
 	}
 	if (!err)
 		return;
+	if (err == EACCES || err == EPERM) {
+		not_permitted(b, n, bound, "read", path, "CAP_DAC_READ_SEARCH");
+		return;
+	}
 	d = sl_err(b->ds, "E201", place_of(n, bound), "cannot open '%s': %s", path, strerror(err));
 	if (err == ENOENT)
 		near_files(b, path, d);
@@ -90,6 +106,16 @@ static void cannot_write(struct sl_build *b, struct sl_bnode *n, const struct sl
 	d = sl_err(b->ds, "E206", place_of(n, bound), "cannot write '%s': %s", path, why);
 	sl_build_in(n->scope, d);
 	n->broken = true;
+}
+
+/* access() said no to the file, or to the folder that it would be made in. */
+static void no_access(struct sl_build *b, struct sl_bnode *n, const struct sl_bound *bound,
+		      const char *path, const char *what)
+{
+	if (errno == EACCES || errno == EPERM)
+		not_permitted(b, n, bound, "write", what, "CAP_DAC_OVERRIDE");
+	else
+		cannot_write(b, n, bound, path, strerror(errno));
 }
 
 static void check_out(struct sl_build *b, struct sl_bnode *n, const struct sl_bound *bound, const char *path)
@@ -108,10 +134,9 @@ static void check_out(struct sl_build *b, struct sl_bnode *n, const struct sl_bo
 	else if (!brace && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		cannot_write(b, n, bound, path, "it is a folder");
 	else if (!brace && stat(path, &st) == 0 && access(path, W_OK) < 0)
-		cannot_write(b, n, bound, path, strerror(errno));
+		no_access(b, n, bound, path, path);
 	else if ((brace || stat(path, &st) < 0) && access(dir, W_OK | X_OK) < 0)
-		cannot_write(b, n, bound, path,
-			     sl_build_printf(b, "no file may be made in '%s': %s", dir, strerror(errno)));
+		no_access(b, n, bound, path, dir);
 }
 
 void sl_bind_check_files(struct sl_build *b)

@@ -101,8 +101,9 @@ static int all_files(const struct sl_options *o, const char ***out)
 	return 0;
 }
 
-/* Is the request right but for spaces that cannot run what they were ordered to? */
-static bool only_places(const struct sl_diags *ds, unsigned int from)
+/* Is this all that is wrong: spaces that can't run what they were ordered to (E141), rights
+ * that are missing (E301)? */
+static bool only(const char *code, const struct sl_diags *ds, unsigned int from)
 {
 	unsigned int i, n = 0;
 	const struct sl_diag *d;
@@ -110,7 +111,7 @@ static bool only_places(const struct sl_diags *ds, unsigned int from)
 	for (i = 0; (d = sl_diags_get(ds, i)); i++) {
 		if (d->severity != SL_ERROR)
 			continue;
-		if (strcmp(d->code, "E141"))
+		if (strcmp(d->code, code))
 			return false;
 		n++;
 	}
@@ -149,8 +150,10 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 	p->workers = p->threads = 1;
 	r = sl_graph_build(q->tree, &b, &p->graph, ds);
 	free(files);
-	if (r == -EINVAL && only_places(ds, before))
+	if (r == -EINVAL && only("E141", ds, before))
 		r = -ENOSPC;
+	if (r == -EINVAL && only("E301", ds, before))
+		r = -EPERM;
 	if (!r)
 		r = sl_place(p, ds);
 	if (!r)
