@@ -27,8 +27,8 @@ const struct sl_code sl_codes_lang[] = {
 	     "Inside \"...\" a backslash begins one of \\n \\t \\r \\0 \\\\ \\\" \\$ \\xHH \\u{...}\n"
 	     "and a variable is written ${name}. Patterns are easier in '...', where every\n"
 	     "letter stands for itself.\n",
-	     "(regex \"a\\d+\") > (count)\n",
-	     "(regex 'a\\d+') > (count)\n",
+	     "(grep \"a\\d+\") > (count)\n",
+	     "(grep 'a\\d+') > (count)\n",
 	     "man 7 srl"),
 	PAGE("E005", "bytes that are not UTF-8",
 	     "Requests are UTF-8 text. This one has bytes that are not, perhaps because\n"
@@ -42,7 +42,7 @@ const struct sl_code sl_codes_lang[] = {
 	     "before, and groups in braces, with an arrow between each two. At this place\n"
 	     "one of them is missing.\n",
 	     "rx eth0 > (count)\n",
-	     "(rx eth0) > (count)\n",
+	     "(pcapin a.pcap) > (count)\n",
 	     "streamline inspect"),
 	PAGE("E011", "no arrow between two stages",
 	     "Stages are joined by arrows: > for everything, -80-> for one class. Two\n"
@@ -119,7 +119,7 @@ const struct sl_code sl_codes_lang[] = {
 	     "Branches in { } follow a stage, and a stage has one such block. A placement\n"
 	     "(@xdp) follows a filter or a group, not a name that refers to one.\n",
 	     "web@xdp -80-> (count)\n",
-	     "(web: tcp)@xdp -80-> (count)\n",
+	     "(web: tcp)@user -80-> (count)\n",
 	     "man 7 srl"),
 	PAGE("E023", "this cannot be said with bars",
 	     "The notation with bars makes straight pipelines: a | b |80 c. Branches,\n"
