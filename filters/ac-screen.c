@@ -369,9 +369,12 @@ static void flow_give(struct sl_filter *f, struct screen *s, struct screen_flow 
 	s->held -= fl->kept_bytes + (uint64_t)fl->n_kept * BLOCK_COST;
 	fl->kept_bytes = fl->n_kept = 0;
 	for (c = fl->first; c; c = next) {
+		next = c->next;
+		/* They were put aside long ago: what emitting touches has left the cache. */
+		for (uint32_t i = 0; next && i < next->n; i++)
+			__builtin_prefetch(next->b[i], 1);
 		for (uint32_t i = 0; i < c->n; i++)
 			leave(f, s, fl, c->b[i]);
-		next = c->next;
 		c->next = s->free_chunk;
 		s->free_chunk = c;
 	}
