@@ -59,6 +59,7 @@ struct sl_node {
 	/* set by the plan */
 	const char *space;		/* "user" */
 	const char *why;		/* plain words */
+	bool behind_process;		/* a process stands before it, somewhere */
 	unsigned int shard;		/* 0: source side, 1: split over workers, 2: behind them */
 };
 

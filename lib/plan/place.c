@@ -17,6 +17,15 @@
 
 #include "plan/plan.h"
 
+/* What comes from a process is one stream, in its own time: nothing to spread. */
+static bool behind_process(const struct sl_node *n)
+{
+	for (unsigned int k = 0; k < n->n_in; k++)
+		if (n->in[k]->from->type->flags & SL_F_PROCESS || n->in[k]->from->behind_process)
+			return true;
+	return false;
+}
+
 static unsigned int part_of(const struct sl_node *n)
 {
 	unsigned int part = 0;
@@ -26,7 +35,7 @@ static unsigned int part_of(const struct sl_node *n)
 			part = n->in[k]->from->shard;
 	if (!n->n_in || part == 2)
 		return part;
-	if (n->type->flags & SL_F_SHARD)
+	if (n->type->flags & SL_F_SHARD && !n->behind_process)
 		return 1;
 	return part == 1 ? 2 : 0;
 }
@@ -72,6 +81,7 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 	(void)ds;
 	choose_workers(p);
 	for (unsigned int k = 0; k < g->n_nodes; k++) {
+		g->sorted[k]->behind_process = behind_process(g->sorted[k]);
 		g->sorted[k]->shard = part_of(g->sorted[k]);
 		spread |= g->sorted[k]->shard == 1;
 	}

@@ -90,24 +90,32 @@ void sl_stall(struct sl_filter *f, bool on)
 	if (i->stalled == on)
 		return;
 	i->stalled = on;
+	i->run->reach_stale = true;
 	if (on)
 		f->shard->n_stalled++;
 	else
 		f->shard->n_stalled--;
 }
 
-bool sl_stalled_below(const struct sl_run *r, const struct sl_node *n)
+void sl_reach(struct sl_run *r)
 {
-	if (!r->main.n_stalled)
-		return false;
-	for (unsigned int k = 0; k < n->n_out; k++) {
-		const struct sl_node *to = n->out[k]->to;
+	if (!r->reach_stale)
+		return;
+	r->reach_stale = false;
+	for (unsigned int k = r->graph->n_nodes; k-- > 0; ) {
+		const struct sl_node *n = r->graph->sorted[k];
+		const struct sl_inst *i = r->main.inst[n->id];
+		bool finished = n->n_out > 0, held_up = false;
 
-		if ((r->main.inst[to->id] && r->main.inst[to->id]->stalled) ||
-		    sl_stalled_below(r, to))
-			return true;
+		for (unsigned int o = 0; o < n->n_out; o++) {
+			const struct sl_node *to = n->out[o]->to;
+
+			finished &= r->no_more[to->id];
+			held_up |= r->held_up[to->id] || (r->main.inst[to->id] && r->main.inst[to->id]->stalled);
+		}
+		r->no_more[n->id] = finished || (i && i->finished);
+		r->held_up[n->id] = held_up;
 	}
-	return false;
 }
 
 static void collect(struct sl_run *r, int timeout_ms)
@@ -146,6 +154,7 @@ static bool call_ready(struct sl_run *r, struct sl_inst *i)
 		sl_inst_push(i);
 		sl_busy(&r->main, NULL);
 		sl_account_check(i);
+		sl_shard_drain(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS);
 	}
 	if (n < 0 && n != SL_EOF && n != SL_AGAIN) {
 		i->failed = true;
@@ -166,7 +175,8 @@ bool sl_loop_events(struct sl_run *r, int timeout_ms)
 	for (unsigned int k = 0; r->main.n_fds && k < r->main.n_sorted; k++) {
 		struct sl_inst *i = r->main.sorted[k];
 
-		if (i->pending[1] || (i->pending[0] && !sl_stalled_below(r, i->node)))
+		sl_reach(r);
+		if (i->pending[1] || (i->pending[0] && !r->held_up[i->node->id]))
 			called |= call_ready(r, i);
 	}
 	return called;

@@ -28,6 +28,11 @@ static int run_setup(struct sl_run *r, const struct sl_plan *p)
 	e = sl_segs_init(&r->segs);
 	if (e < 0)
 		return e;
+	r->no_more = calloc(r->graph->n_nodes + 1, sizeof(*r->no_more));
+	r->held_up = calloc(r->graph->n_nodes + 1, sizeof(*r->held_up));
+	if (!r->no_more || !r->held_up)
+		return -ENOMEM;
+	r->reach_stale = true;
 	r->n_workers = p->workers > 1 ? p->workers : 0;
 	if (r->n_workers) {
 		r->workers = sl_line_alloc(r->n_workers * sizeof(*r->workers));
@@ -89,6 +94,8 @@ void sl_run_free(struct sl_run *r)
 	for (unsigned int i = 0; i < r->n_saved; i++)
 		free(r->saved[i]);
 	free(r->saved);
+	free(r->no_more);
+	free(r->held_up);
 	sl_diags_free(r->diags);
 	sl_plan_free(r->plan);
 	pthread_mutex_destroy(&r->lock);
@@ -100,17 +107,6 @@ void sl_run_free(struct sl_run *r)
 static bool is_source(const struct sl_inst *i)
 {
 	return i->f.type->pull && !i->node->n_in;
-}
-
-/* Does every way from here end in filters that want no more? */
-static bool all_finished(const struct sl_run *r, const struct sl_node *n)
-{
-	if (r->main.inst[n->id] && r->main.inst[n->id]->finished)
-		return true;
-	for (unsigned int k = 0; k < n->n_out; k++)
-		if (!all_finished(r, n->out[k]->to))
-			return false;
-	return n->n_out > 0;
 }
 
 static void note_time(struct sl_run *r, const struct sl_inst *i)
@@ -145,6 +141,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 	sl_inst_push(i);
 	sl_busy(&r->main, NULL);
 	sl_account_check(i);
+	sl_shard_drain(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS);
 	if (r->seq != before) {
 		sl_shard_tick(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS, r->seq - 1, r->now_ns);
 		if (r->n_workers)
@@ -172,12 +169,13 @@ static bool run_sources(struct sl_run *r, bool *all_ended)
 
 		if (!is_source(i) || i->ended)
 			continue;
-		if (atomic_load(&r->stop) || atomic_load(&r->failed) || all_finished(r, i->node)) {
+		sl_reach(r);
+		if (atomic_load(&r->stop) || atomic_load(&r->failed) || r->no_more[i->node->id]) {
 			i->ended = true;
 			continue;
 		}
 		*all_ended = false;
-		if (i->waiting || sl_workers_staged(r) || sl_stalled_below(r, i->node))
+		if (i->waiting || sl_workers_staged(r) || r->held_up[i->node->id])
 			continue;
 		moved |= pull(r, i);
 	}
@@ -297,6 +295,8 @@ void sl_run_stop(struct sl_run *r)
 void sl_finished(struct sl_filter *f)
 {
 	sl_inst(f)->finished = true;
+	if (!f->shard->worker)
+		sl_inst(f)->run->reach_stale = true;
 }
 
 void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)

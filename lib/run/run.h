@@ -15,8 +15,9 @@
  * Order. Every block has a place (seq, order): seq is the number of the source's
  * block that brought about its last step, order tells blocks of one tick or of the end
  * apart: phase, node, and the key that the filter gave with sl_order(). Both
- * travel behind the block. The collector merges the workers' rings by place,
- * and so the sinks see what one thread would have shown them, for any N.
+ * travel behind the block. Where arrows meet, and where the main thread collects from
+ * the workers, blocks go on by place, equal ones by arrow. So every filter sees the
+ * same blocks in the same order for any number of workers and any size of batches.
  *
  * Ledger. Each instance counts what came in, went out, was filtered, is held
  * and was lost, independently of each other; account_check() holds them together.
@@ -115,6 +116,19 @@ struct sl_out {			/* an arrow leaving an instance */
 	struct sl_tally moved;
 };
 
+/* What waits at a filter with several arrows coming in: see inbox.c. */
+struct sl_waiting {
+	struct sl_block *b;
+	uint32_t stream, nth;		/* id of the arrow; nth to come, to keep equals in order */
+};
+
+struct sl_inbox {
+	struct sl_waiting *e;
+	unsigned int n, size, done;	/* [done, n) wait */
+	uint32_t came;
+	bool sorted;
+};
+
 struct sl_lost {
 	const char *reason;
 	struct sl_tally lost;
@@ -129,6 +143,7 @@ struct sl_inst {
 	bool one_plain;			/* a single `>`: the common case */
 	bool opened, failed, finished, ended, stalled, waiting, flushed;
 	bool timed;			/* within tick() or flush(): sl_order() counts */
+	struct sl_inbox inbox;		/* used when node->n_in > 1 */
 	struct sl_tally in, gone, filtered, held, lost;	/* gone: the ledger's out */
 	struct sl_lost reasons[SL_REASONS];
 	unsigned int n_reasons;
@@ -153,6 +168,17 @@ struct sl_shard {
 	unsigned int n_fds, n_stalled;
 };
 
+/* ---- inboxes (inbox.c) -------------------------------------------- */
+
+/* A batch that came over `s` waits. */
+void sl_inbox_add(struct sl_inst *i, uint32_t stream, struct sl_batch *b);
+/* The first in order, or NULL; then take it away. */
+const struct sl_waiting *sl_inbox_first(struct sl_inst *i);
+struct sl_block *sl_inbox_take(struct sl_inst *i);
+/* Give the filter all that waits. */
+void sl_inbox_drain(struct sl_inst *i);
+void sl_inbox_free(struct sl_inst *i);
+
 int sl_shard_init(struct sl_shard *sh, struct sl_run *run, struct sl_worker *w);
 int sl_shard_open(struct sl_shard *sh);
 void sl_shard_done(struct sl_shard *sh);
@@ -160,6 +186,9 @@ void sl_shard_done(struct sl_shard *sh);
 void sl_inst_push(struct sl_inst *i);
 /* Bring a block to an instance, as over `s` from another shard. */
 void sl_inst_feed(struct sl_inst *i, struct sl_batch *b, uint64_t bytes);
+/* Filters of the parts, in order, take what waits in their inboxes. */
+void sl_shard_drain(struct sl_shard *sh, unsigned int part_mask);
+/* Drain, and let time pass, filter by filter. */
 void sl_shard_tick(struct sl_shard *sh, unsigned int part_mask, uint64_t seq, uint64_t now_ns);
 /* Flush instances of the parts in order. 0 when all are done, SL_AGAIN. */
 int sl_shard_flush(struct sl_shard *sh, unsigned int part_mask);
@@ -232,6 +261,13 @@ struct sl_run {
 	uint64_t seq;			/* blocks that sources brought in */
 	uint64_t now_ns;		/* latest time seen in a block */
 	uint64_t start_ns, end_ns;
+	/* by node id, see sl_reach(): does every way from it end in filters that want no
+	 * more; is one that it reaches stalled? */
+	bool *no_more, *held_up;
+	bool reach_stale;
+	/* ticks sent to the workers that not all have passed: [tick_done, n_ticks) */
+	struct sl_tick { uint64_t seq, now_ns; } *tick;
+	unsigned int n_ticks, ticks_size, tick_done;
 	pthread_mutex_t lock;		/* of diags and saved */
 	struct sl_diags *diags;
 	char **saved;
@@ -246,8 +282,8 @@ void sl_loop_done(struct sl_run *r);
  * that may go on. True when one was called. */
 bool sl_loop_events(struct sl_run *r, int timeout_ms);
 bool sl_loop_can_wait(const struct sl_run *r);
-/* Is something stalled that blocks of this node would reach? */
-bool sl_stalled_below(const struct sl_run *r, const struct sl_node *n);
+/* Bring no_more and held_up up to date; cheap when nothing changed. */
+void sl_reach(struct sl_run *r);
 
 uint64_t sl_clock_ns(void);
 

@@ -72,7 +72,9 @@ void sl_inst_push(struct sl_inst *i)
 		o->moved.blocks += o->batch.n;
 		o->moved.bytes += bytes;
 		o->batch_bytes = 0;
-		if (o->to)
+		if (o->to && o->to->node->n_in > 1)
+			sl_inbox_add(o->to, o->stream->id, &o->batch);
+		else if (o->to)
 			sl_inst_feed(o->to, &o->batch, bytes);
 		else
 			sl_workers_send(i->f.shard, o, &o->batch);
@@ -85,12 +87,22 @@ static bool in_parts(const struct sl_inst *i, unsigned int mask)
 	return i->f.shard->worker || mask & SL_PARTS(i->node->shard);
 }
 
+void sl_shard_drain(struct sl_shard *sh, unsigned int part_mask)
+{
+	for (unsigned int k = 0; k < sh->n_sorted; k++)
+		if (sh->sorted[k]->node->n_in > 1 && in_parts(sh->sorted[k], part_mask))
+			sl_inbox_drain(sh->sorted[k]);
+}
+
 void sl_shard_tick(struct sl_shard *sh, unsigned int part_mask, uint64_t seq, uint64_t now_ns)
 {
 	for (unsigned int k = 0; k < sh->n_sorted; k++) {
 		struct sl_inst *i = sh->sorted[k];
 
-		if (!i->f.type->tick || i->failed || !in_parts(i, part_mask))
+		if (!in_parts(i, part_mask))
+			continue;
+		sl_inbox_drain(i);
+		if (!i->f.type->tick || i->failed)
 			continue;
 		i->f.cur = NULL;
 		i->f.seq = seq;
@@ -117,6 +129,7 @@ int sl_shard_flush(struct sl_shard *sh, unsigned int part_mask)
 
 		if (i->flushed || !in_parts(i, part_mask))
 			continue;
+		sl_inbox_drain(i);
 		i->f.cur = NULL;
 		i->f.seq = SL_SEQ_END;
 		i->f.order = SL_ORDER(i->node->order, 0);
@@ -244,6 +257,7 @@ void sl_shard_done(struct sl_shard *sh)
 		i->opened = false;
 	}
 	for (unsigned int k = 0; k < sh->n_sorted; k++) {
+		sl_inbox_free(sh->sorted[k]);
 		free(sh->sorted[k]->f.state);
 		free(sh->sorted[k]->out);
 		free(sh->sorted[k]);

@@ -8,6 +8,9 @@
  * same blocks, and each says by its mark how far it has come, so that a worker
  * whose flows are silent does not hold up the merge.
  *
+ * The main thread collects tick by tick and filter by filter, so that what stands
+ * behind the workers sees blocks by place and lets time pass at the same blocks too.
+ *
  * Nobody waits with something in hand that another one needs:
  *
  *	who	finds		does
@@ -154,13 +157,32 @@ static void send_all(struct sl_run *r, uint32_t kind, uint64_t seq, uint64_t now
 	}
 }
 
+static void note_tick(struct sl_run *r, uint64_t seq, uint64_t now_ns)
+{
+	if (r->n_ticks == r->ticks_size) {
+		unsigned int size = 2 * r->ticks_size;
+		struct sl_tick *more = realloc(r->tick, size * sizeof(*more));
+
+		if (!more) {
+			/* The next one covers it; the end must not be missed. */
+			r->tick[r->n_ticks - 1] = (struct sl_tick){ seq, now_ns };
+			return;
+		}
+		r->tick = more;
+		r->ticks_size = size;
+	}
+	r->tick[r->n_ticks++] = (struct sl_tick){ seq, now_ns };
+}
+
 void sl_workers_tick(struct sl_run *r, uint64_t seq, uint64_t now_ns)
 {
+	note_tick(r, seq, now_ns);
 	send_all(r, SL_ENTRY_TICK, seq, now_ns);
 }
 
 void sl_workers_end(struct sl_run *r)
 {
+	note_tick(r, SL_SEQ_END, r->now_ns);
 	send_all(r, SL_ENTRY_END, SL_SEQ_END, r->now_ns);
 }
 
@@ -190,68 +212,124 @@ static bool unstage(struct sl_worker *w)
 
 /* ---- back from the workers (main thread) ---- */
 
-static bool before(const struct sl_entry *a, const struct sl_entry *b)
-{
-	return a->seq != b->seq ? a->seq < b->seq : a->order < b->order;
-}
-
-/*
- * The worker whose next entry on stream s comes first, or NULL while that can't be
- * told: one whose ring is empty may still give an earlier one, unless its mark says
- * that it won't. The mark is read before the ring: what it vouches for is there.
- */
-static struct sl_ring *first_of(struct sl_run *r, unsigned int s)
-{
-	uint64_t silent = UINT64_MAX;	/* least mark of those whose ring is empty */
-	struct sl_entry *best = NULL;
-	struct sl_ring *ring = NULL;
-
-	for (unsigned int k = 0; k < r->n_workers; k++) {
-		struct sl_return *t = r->workers[k].ret[s];
-		/* acquire: pairs with the release in set_marks() */
-		uint64_t mark = atomic_load_explicit(&t->mark, memory_order_acquire);
-		struct sl_entry *e = sl_ring_peek(&t->ring);
-
-		if (!e) {
-			if (mark < silent)
-				silent = mark;
-		} else if (!best || before(e, best)) {
-			best = e;
-			ring = &t->ring;
-		}
-	}
-	return best && best->seq <= silent ? ring : NULL;
-}
-
-static bool merge(struct sl_run *r, const struct sl_stream *s)
-{
-	struct sl_inst *to = r->main.inst[s->to->id];
-	struct sl_batch batch = { 0 };
-	struct sl_ring *ring;
-	uint64_t bytes = 0;
-
-	while (batch.n < SL_BATCH_MAX && (ring = first_of(r, s->id))) {
-		struct sl_entry *e = sl_ring_peek(ring);
-		struct sl_block *b = unpack(&r->main, e);
-
-		if (!b)
-			break;		/* no memory now: it stays in the ring */
-		bytes += b->len;
-		batch.b[batch.n++] = b;
-		sl_ring_next(ring);
-	}
-	for (unsigned int k = 0; k < r->n_workers; k++)
-		if (sl_ring_release(&r->workers[k].ret[s->id]->ring))
-			sl_bell_ring(&r->workers[k].bell);
-	if (!batch.n)
-		return false;
-	sl_inst_feed(to, &batch, bytes);
-	return true;
-}
-
 static bool crosses_back(const struct sl_stream *s)
 {
 	return s->from->shard == 1 && s->to->shard != 1;
+}
+
+static bool before(uint64_t seq, uint64_t order, uint32_t stream, const struct sl_entry *b)
+{
+	if (seq != b->seq)
+		return seq < b->seq;
+	return order != b->order ? order < b->order : stream < b->stream;
+}
+
+/* What comes next to a node, and from where. */
+struct next {
+	struct sl_ring *ring;		/* NULL: its inbox, or nothing */
+	struct sl_entry *e;
+	uint64_t seq;			/* UINT64_MAX: nothing is there */
+	uint64_t silent;		/* a ring that is empty may still give what is behind this */
+};
+
+/*
+ * The mark of a ring is read before the ring: what it vouches for is there. An empty
+ * ring may give an earlier block than the others hold, unless its mark says that it won't.
+ */
+static struct next next_for(struct sl_run *r, struct sl_inst *to)
+{
+	struct next n = { .seq = UINT64_MAX, .silent = UINT64_MAX };
+	const struct sl_waiting *w;
+
+	for (unsigned int a = 0; a < to->node->n_in; a++) {
+		const struct sl_stream *s = to->node->in[a];
+
+		if (!crosses_back(s))
+			continue;
+		for (unsigned int k = 0; k < r->n_workers; k++) {
+			struct sl_return *t = r->workers[k].ret[s->id];
+			/* acquire: pairs with the release in set_marks() */
+			uint64_t mark = atomic_load_explicit(&t->mark, memory_order_acquire);
+			struct sl_entry *e = sl_ring_peek(&t->ring);
+
+			if (!e && mark < n.silent)
+				n.silent = mark;
+			if (e && (!n.e || before(e->seq, e->order, e->stream, n.e))) {
+				n.e = e;
+				n.ring = &t->ring;
+				n.seq = e->seq;
+			}
+		}
+	}
+	w = sl_inbox_first(to);
+	if (w) {
+		const struct sl_slot *s = sl_slot(w->b);
+
+		if (!n.e || before(s->seq, s->order, w->stream, n.e)) {
+			n.ring = NULL;
+			n.seq = s->seq;
+		}
+	}
+	return n;
+}
+
+static void release_rings(struct sl_run *r, const struct sl_node *to)
+{
+	for (unsigned int a = 0; a < to->n_in; a++)
+		for (unsigned int k = 0; crosses_back(to->in[a]) && k < r->n_workers; k++)
+			if (sl_ring_release(&r->workers[k].ret[to->in[a]->id]->ring))
+				sl_bell_ring(&r->workers[k].bell);
+}
+
+/*
+ * Give a node what is its up to place `upto`. True: that was all of it; false: a
+ * worker has not come so far, or there is no memory for a block now.
+ */
+static bool collect_for(struct sl_run *r, struct sl_inst *to, uint64_t upto, bool *moved)
+{
+	struct sl_batch batch = { 0 };
+	uint64_t bytes = 0;
+	bool whole = false;
+
+	while (!r->main.n_stalled) {
+		struct next n = next_for(r, to);
+		struct sl_block *b;
+
+		if (n.seq > upto || n.seq > n.silent) {
+			whole = n.seq > upto && n.silent >= upto;
+			break;
+		}
+		b = n.ring ? unpack(&r->main, n.e) : sl_inbox_take(to);
+		if (!b)
+			break;
+		if (n.ring)
+			sl_ring_next(n.ring);
+		bytes += b->len;
+		batch.b[batch.n++] = b;
+		if (batch.n == SL_BATCH_MAX) {
+			release_rings(r, to->node);
+			sl_inst_feed(to, &batch, bytes);
+			bytes = 0;
+			*moved = true;
+		}
+	}
+	release_rings(r, to->node);
+	if (batch.n) {
+		sl_inst_feed(to, &batch, bytes);
+		*moved = true;
+	}
+	return whole;
+}
+
+/* One tick of the source: everything up to it, then the time-outs. False: not yet. */
+static bool collect_tick(struct sl_run *r, const struct sl_tick *t, bool *moved)
+{
+	for (unsigned int k = 0; k < r->main.n_sorted; k++)
+		if (r->main.sorted[k]->node->shard == 2 && !collect_for(r, r->main.sorted[k], t->seq, moved))
+			return false;
+	if (t->seq != SL_SEQ_END)
+		sl_shard_tick(&r->main, SL_PARTS(2), t->seq, t->now_ns);
+	return true;
 }
 
 bool sl_workers_move(struct sl_run *r)
@@ -260,25 +338,21 @@ bool sl_workers_move(struct sl_run *r)
 
 	for (unsigned int k = 0; k < r->n_workers; k++)
 		moved |= unstage(&r->workers[k]);
-	for (unsigned int s = 0; s < r->graph->n_streams; s++)
-		while (!r->main.n_stalled && crosses_back(r->graph->streams[s]) &&
-		       merge(r, r->graph->streams[s]))
-			moved = true;
+	while (r->tick_done < r->n_ticks && collect_tick(r, &r->tick[r->tick_done], &moved)) {
+		r->tick_done++;
+		moved = true;
+	}
+	if (r->tick_done == r->n_ticks)
+		r->tick_done = r->n_ticks = 0;
 	return moved;
 }
 
 bool sl_workers_done(const struct sl_run *r)
 {
-	for (unsigned int k = 0; k < r->n_workers; k++) {
-		struct sl_worker *w = &r->workers[k];
-
-		if (!atomic_load(&w->done))
+	for (unsigned int k = 0; k < r->n_workers; k++)
+		if (!atomic_load(&r->workers[k].done))
 			return false;
-		for (unsigned int s = 0; s < r->graph->n_streams; s++)
-			if (w->ret[s] && sl_ring_peek(&w->ret[s]->ring))
-				return false;
-	}
-	return true;
+	return r->tick_done == r->n_ticks;
 }
 
 /* ---- a worker ---- */
@@ -429,7 +503,10 @@ static void take_blocks(struct sl_worker *w)
 		batch.b[batch.n++] = b;
 	}
 	sl_ring_release(&w->in);
-	sl_inst_feed(to, &batch, bytes);
+	if (to->node->n_in > 1)
+		sl_inbox_add(to, stream, &batch);
+	else
+		sl_inst_feed(to, &batch, bytes);
 }
 
 static void *worker_main(void *arg)
@@ -494,6 +571,10 @@ int sl_workers_start(struct sl_run *r)
 {
 	int e;
 
+	r->ticks_size = 64;
+	r->tick = malloc(r->ticks_size * sizeof(*r->tick));
+	if (!r->tick)
+		return -ENOMEM;
 	for (unsigned int k = 0; k < r->n_workers; k++) {
 		struct sl_worker *w = &r->workers[k];
 
@@ -540,6 +621,8 @@ void sl_workers_stop(struct sl_run *r)
 		sl_ring_done(&w->in);
 	}
 	free(r->workers);
+	free(r->tick);
+	r->tick = NULL;
 	r->workers = NULL;
 	r->n_workers = 0;
 }
