@@ -10,7 +10,8 @@
  *	next                first->seq
  *	 |<------ hole ------>|<-- len --><-- cut -->|   |<-- ...
  *
- * FIN and RST without bytes are kept like segments, as marks of length 0.
+ * FIN and RST without bytes are kept like segments, as marks of length 0. They may lie
+ * in the midst of one that has bytes; the order is that of the begins all the same.
  *
  * Where segments overlap, keep_old() says whose bytes count. That is the only
  * place where it is decided; today what came first stands.
@@ -31,6 +32,11 @@ static inline int32_t diff(uint32_t a, uint32_t b)
 static inline uint32_t held_end(const struct held *h)
 {
 	return h->seq + h->len + h->cut;
+}
+
+static inline bool is_mark(const struct held *h)
+{
+	return !(h->len + h->cut);
 }
 
 /* ------------------------------------------------------------------ *
@@ -315,8 +321,7 @@ static void deliver(struct sl_filter *f, uint32_t i, int d, struct held *h)
 		}
 		/* The end goes with the FIN's own segment when that waits right behind. */
 		if (h->len + h->cut == room &&
-		    !(first && !first->len && !first->cut && first->tcp & TCP_FIN &&
-		      first->seq == fl->dir[d].fin))
+		    !(first && is_mark(first) && first->tcp & TCP_FIN && first->seq == fl->dir[d].fin))
 			flags = SL_B_END;
 		if (flags && (fl->dflags[other] & D_OVER || !(fl->dflags[other] & D_SEEN)))
 			flags |= SL_B_CLOSE;
@@ -439,53 +444,75 @@ static void overlap(struct sl_filter *f, const struct held *old, const struct he
 		sl_count(&u->conflicts);
 }
 
+/* A kept segment became a mark at its end: it goes behind the marks that lie before that. */
+static void reorder(struct dir *c, struct held *h)
+{
+	struct held *p = h;
+
+	while (p->next && diff(p->next->seq, h->seq) < 0)
+		p = p->next;
+	if (p == h)
+		return;
+	h->next->prev = h->prev;
+	if (h->prev)
+		h->prev->next = h->next;
+	else
+		c->first = h->next;
+	h->prev = p;
+	h->next = p->next;
+	p->next = h;
+	if (h->next)
+		h->next->prev = h;
+	else
+		c->last = h;
+}
+
 /*
- * Put a segment among those that are kept. Its block is taken: kept, or given with
- * nothing new. Where a kept segment with other bytes lies within the new one, the part
- * behind it becomes a second block.
+ * Put a segment, or its part up to a kept one that stands, among those that are kept.
+ * True: `new` is now what is left of it, which is to be put behind that one.
  */
-static void insert(struct sl_filter *f, uint32_t i, int d, struct held *new)
+static bool insert_part(struct sl_filter *f, uint32_t i, int d, struct held *new)
 {
 	struct untcp *u = sl_state(f);
 	struct flow *fl = flow_at(u, i);
 	struct dir *c = &fl->dir[d];
-	struct held *p = c->last, *s, *h, tail = { 0 };
-	bool bytes = new->len + new->cut > 0;
+	struct held *p = c->last, *q, *s, *next, *h, tail = { 0 };
 
 	while (p && diff(new->seq, p->seq) < 0)
 		p = p->prev;
-	if (p && bytes && diff(held_end(p), new->seq) > 0) {
-		uint32_t over = held_end(p) - new->seq, total = new->len + new->cut;
+	/* Who reaches into it is the last in front that has bytes; marks may lie in its midst. */
+	for (q = p; q && is_mark(q); )
+		q = q->prev;
+	if (q && !is_mark(new) && diff(held_end(q), new->seq) > 0) {
+		uint32_t over = held_end(q) - new->seq, total = new->len + new->cut;
 
-		overlap(f, p, new);
+		overlap(f, q, new);
 		trim_front(new, over < total ? over : total);
-		if (!(new->len + new->cut) && !(new->tcp & (TCP_FIN | TCP_RST))) {
-			sl_count(&u->retransmitted);
-			sl_untcp_empty(f, fl, d, new->b, true);
-			return;
-		}
+		if (!is_mark(new) || new->tcp & (TCP_FIN | TCP_RST))
+			return true;
+		sl_count(&u->retransmitted);
+		sl_untcp_empty(f, fl, d, new->b, true);
+		return false;
 	}
-	for (s = p ? p->next : c->first; s && diff(held_end(new), s->seq) > 0; ) {
-		struct held *next = s->next;
+	for (s = p ? p->next : c->first; s && diff(held_end(new), s->seq) > 0; s = next) {
 		struct sl_block *b = s->b;
 		uint32_t end = held_end(new), s_end = held_end(s);
 
-		if (!(s->len + s->cut)) {	/* a mark in the midst of it: behind it */
-			s = next;
+		next = s->next;
+		if (is_mark(s))		/* in the midst of it: behind it */
 			continue;
-		}
 		overlap(f, s, new);
 		if (diff(s_end, end) <= 0 && diff(s->seq + s->len, new->seq + new->len) <= 0 &&
 		    (agree(f, s, new) || !keep_old(s, new))) {
 			/* The new one has all of the old: that is the repetition now. */
 			if (s->tcp & (TCP_FIN | TCP_RST)) {
 				trim_front(s, s->len + s->cut);
+				reorder(c, s);
 			} else {
 				unlink_held(u, i, d, s);
 				held_free(u, s);
 				sl_untcp_empty(f, fl, d, b, true);
 			}
-			s = next;
 			continue;
 		}
 		if (diff(s_end, new->seq + new->len) < 0) {
@@ -501,15 +528,26 @@ static void insert(struct sl_filter *f, uint32_t i, int d, struct held *new)
 		sl_lose(f, new->b, "out of memory");
 		if (tail.b)
 			sl_lose(f, tail.b, "out of memory");
-		return;
+		return false;
 	}
 	/* What was behind p may have gone, p itself is still there. */
 	*h = *new;
 	h->came_ns = h->b->time_ns;
 	link_held(u, i, d, h, p);
 	sl_keep(f, h->b);
-	if (tail.b)
-		insert(f, i, d, &tail);
+	*new = tail;
+	return tail.b;
+}
+
+/*
+ * Put a segment among those that are kept. Its block is taken: kept, or given with
+ * nothing new. Where a kept segment with other bytes lies within the new one, the part
+ * behind it becomes a second block.
+ */
+static void insert(struct sl_filter *f, uint32_t i, int d, struct held *new)
+{
+	while (insert_part(f, i, d, new))
+		;
 }
 
 void sl_untcp_settle(struct sl_filter *f, uint32_t i, int d)

@@ -25,7 +25,8 @@
  *
  * What is always true of a direction:
  *
- * - kept segments lie in order, disjoint, all beyond `next` when it is known
+ * - kept segments lie in the order of their begins, those with bytes disjoint, all
+ *   beyond `next` when it is known
  * - `next` is the sequence number of byte `pos` of the stream
  * - a direction has something kept if and only if it is in the waiting list
  */

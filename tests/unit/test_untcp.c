@@ -149,6 +149,34 @@ TEST(overlaps_of_waiting_segments)
 	FINISH("C0 S1 c2 c6+0..20 c3+20..30 c5+30..40 c4+40..50");
 }
 
+/* A RST that waits in the midst of bytes hides them from nobody. */
+TEST(mark_in_the_midst)
+{
+	net_open(&n, "");
+	handshake(100, 900);
+	net_send(&n, 0, 111, TCP_ACK, 901, 10);
+	net_send(&n, 0, 115, TCP_RST, 901, 0);
+	net_send(&n, 0, 115, TCP_ACK, 901, 35);		/* over the end of the first, */
+	net_send(&n, 0, 111, TCP_ACK, 901, 25);		/* nothing new */
+	net_step(&n);
+	CHECK_EQ(n.n_gap, 0);
+	net_send(&n, 0, 101, TCP_ACK, 901, 10);
+	CHECK(net_end(&n));
+	CHECK_STR(told(), "C0 S1 c2 c6~ c7+0..10 c3+10..20 c4~ c5+20..49");
+	CHECK(bytes_right());
+	CHECK_EQ(net_value(&n, "gaps"), 0);
+	CHECK_EQ(net_value(&n, "conflicts"), 0);
+	net_close(&n);
+	net_open(&n, "");	/* a FIN that became a mark lies behind the RST */
+	handshake(100, 900);
+	net_send(&n, 0, 111, TCP_ACK | TCP_FIN, 901, 10);
+	net_send(&n, 0, 115, TCP_RST, 901, 0);
+	net_send(&n, 0, 106, TCP_ACK | TCP_FIN, 901, 15);
+	net_send(&n, 0, 117, TCP_ACK, 901, 4);
+	net_send(&n, 0, 101, TCP_ACK, 901, 7);
+	FINISH("C0 S1 c2 c6~ c7+0..5 c5+5..20. c4~ c3~");
+}
+
 TEST(gaps)
 {
 	net_open(&n, "gap_after=2s");
