@@ -19,6 +19,7 @@
 #ifndef SL_TESTS_SEGMENTS_H
 #define SL_TESTS_SEGMENTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +46,6 @@ struct net_got {
 
 struct net {
 	struct sl_diags *ds;
-	struct sl_request *q;
-	struct sl_plan *p;
 	struct sl_run *r;
 	uint64_t now_ns;
 	uint32_t cut;		/* bytes that the capture leaves out of the next segments */
@@ -65,23 +64,47 @@ static inline uint8_t net_byte(int side, uint32_t seq)
 	return (uint8_t)(x >> 24);
 }
 
-static inline void net_open(struct net *n, const char *args)
+/* Parsed and planned; a plan serves any number of runs. */
+static inline struct sl_plan *net_plan(const char *args)
 {
 	struct sl_options o = { .size = sizeof(o) };
+	struct sl_diags *ds = sl_diags_new();
+	struct sl_request *q;
+	struct sl_plan *p;
 	char text[256];
 
-	memset(n, 0, sizeof(*n));
-	n->now_ns = 1000000000000ull;
-	n->port = 40000;
 	snprintf(text, sizeof(text), "(feed) > (untcp%s%s) { > (data: take); -gap-> (gaps: take) }",
 		 *args ? ", " : "", args);
+	if (!ds || sl_parse(text, NULL, &q, ds) < 0 || sl_plan_new(q, &o, &p, ds) < 0) {
+		if (ds)
+			fputs(sl_diags_format(ds, false, ""), stderr);
+		abort();
+	}
+	sl_request_free(q);
+	sl_diags_free(ds);
+	return p;
+}
+
+static inline void net_open_plan(struct net *n, const struct sl_plan *p)
+{
+	memset(n, 0, offsetof(struct net, sent));	/* what is behind is written before it is read */
+	memset(n->gap, 0, sizeof(n->gap));
+	n->now_ns = 1000000000000ull;
+	n->port = 40000;
 	n->ds = sl_diags_new();
-	if (!n->ds || sl_parse(text, NULL, &n->q, n->ds) < 0 || sl_plan_new(n->q, &o, &n->p, n->ds) < 0 ||
-	    sl_run_new(n->p, &n->r, n->ds) < 0) {
+	if (!n->ds || sl_run_new(p, &n->r, n->ds) < 0) {
 		if (n->ds)
 			fputs(sl_diags_format(n->ds, false, ""), stderr);
 		abort();
 	}
+}
+
+static inline void net_open(struct net *n, const char *args)
+{
+	struct sl_plan *p = net_plan(args);
+
+	net_open_plan(n, p);
+	sl_plan_free(p);	/* the run has it */
 }
 
 static inline void net_be(uint8_t *p, uint32_t v, int n)
@@ -206,8 +229,6 @@ static inline uint64_t net_value(const struct net *n, const char *name)
 static inline void net_close(struct net *n)
 {
 	sl_run_free(n->r);
-	sl_plan_free(n->p);
-	sl_request_free(n->q);
 	sl_diags_free(n->ds);
 }
 
