@@ -57,12 +57,17 @@ static int work(const struct call *c, struct sl_run *r)
 {
 	bool live = isatty(STDERR_FILENO) && !c->has[F_QUIET] && !c->has[F_JSON];
 	struct sl_stats s;
+	uint64_t before = 0;
 	int ret;
 
 	while ((ret = sl_run_step(r, live ? LIVE_MS : 1000)) > 0) {
+		sl_run_stats(r, &s);
+		/* It came back early and nothing moved: it waits for a program to take or feed. */
+		if (s.in_blocks == before)
+			usleep(20000);
+		before = s.in_blocks;
 		if (!live)
 			continue;
-		sl_run_stats(r, &s);
 		live_show(&s);
 	}
 	live_clear();

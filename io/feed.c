@@ -98,7 +98,7 @@ int sl_exchange_put(struct sl_exchange *x, const void *data, size_t len_bytes,
 
 	if (x->ended)
 		return -EPIPE;
-	if (len_bytes > UINT32_MAX)
+	if (len_bytes > INT32_MAX)
 		return -EMSGSIZE;
 	if (x->n == x->size && items_grow(x) < 0)
 		return -ENOMEM;

@@ -487,6 +487,7 @@ const struct sl_filter_type sl_pcapin_type = {
 	.open	  = pcapin_open,
 	.pull	  = pcapin_pull,
 	.flush	  = pcapin_flush,
+	.end	  = pcapin_flush,
 	.close	  = pcapin_close,
 	.examples = pcapin_examples,
 	.see_also = "pcapout",

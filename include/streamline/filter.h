@@ -205,6 +205,9 @@ struct sl_filter_type {
 	/* End of input: give what is kept. Returns 0, or SL_AGAIN when it must
 	 * still wait for its descriptor (exec): it will be called again. */
 	int (*flush)(struct sl_filter *f);
+	/* Everything has drained, everywhere: say with sl_trouble() what only shows
+	 * now (an input that changed under blocks that were held). */
+	int (*end)(struct sl_filter *f);
 	void (*close)(struct sl_filter *f);
 };
 

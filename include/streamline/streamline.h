@@ -146,7 +146,8 @@ int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds
  * errno when the run failed, after draining too.
  */
 int sl_run_step(struct sl_run *r, int timeout_ms);
-/* sl_run_step until the end. */
+/* sl_run_step until the end. Nothing more is fed, and limits of (take) do not hold, as
+ * nobody takes meanwhile. */
 int sl_run_wait(struct sl_run *r);
 /* Stop reading and drain. Async-signal-safe. */
 void sl_run_stop(struct sl_run *r);
@@ -210,7 +211,8 @@ char *sl_run_summary(const struct sl_run *r);
  * Feed a (feed) filter named `node` (NULL: the only one) a block whose bytes are
  * at `data` until `drop(arg)` is called (drop NULL: they are copied). `meta` gives
  * time, link type, wire length...; NULL: an Ethernet packet of now. The block is
- * moved at the next sl_run_step(). -ENOENT: no such node; -EPIPE: ended; -ENOMEM.
+ * moved at the next sl_run_step(). -ENOENT: no such node; -EPIPE: ended; -EMSGSIZE: from
+ * 2 GiB; -ENOMEM.
  */
 int sl_feed(struct sl_run *r, const char *node, const void *data, size_t len_bytes,
 	    const struct sl_block *meta, void (*drop)(void *arg), void *arg);

@@ -27,6 +27,7 @@ struct sl_diags {
 	const struct sl_source *line_src;
 	size_t line_off;
 	const char *line_text;
+	bool keep_all;		/* see sl_diags_keep_all() */
 };
 
 /* Where texts of dropped diagnostics go; never written to. */
@@ -232,10 +233,20 @@ static struct sl_label *add_label(struct sl_diag_new *d, struct sl_span at)
 	return l;
 }
 
+/* What happens while running happens more than once in one place; but not without end. */
+#define KEEP_MOST	200
+
+void sl_diags_keep_all(struct sl_diags *ds)
+{
+	ds->keep_all = true;
+}
+
 static bool is_dropped(const struct sl_diags *ds, const char *code, struct sl_span at)
 {
 	unsigned int i;
 
+	if (ds->keep_all)
+		return ds->n >= KEEP_MOST;
 	if (!at.src)
 		return false;
 	for (i = 0; i < ds->n_poisoned; i++) {

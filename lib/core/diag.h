@@ -52,6 +52,9 @@ struct sl_diag_new *sl_err(struct sl_diags *ds, const char *code, struct sl_span
 struct sl_diag_new *sl_warn(struct sl_diags *ds, const char *code, struct sl_span at,
 			    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* From now on a second error of one code in one place is kept too (the first 200 are). */
+void sl_diags_keep_all(struct sl_diags *ds);
+
 /* Text beside the carets of the main place. */
 void sl_err_label(struct sl_diag_new *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Another place with its own carets and text. */

@@ -25,8 +25,10 @@ static inline void settle(struct sl_inst *i, struct sl_block *b)
 {
 	if (!(b->flags & (SL_B_FRESH | SL_B_KEPT)))
 		return;
-	if (b->flags & SL_B_FRESH)
+	if (b->flags & SL_B_FRESH) {
 		tally(&i->in, b->len);
+		tally(&i->made, b->len);
+	}
 	if (b->flags & SL_B_KEPT) {
 		i->held.blocks--;
 		i->held.bytes -= b->len;
@@ -83,6 +85,7 @@ void sl_keep(struct sl_filter *f, struct sl_block *b)
 	struct sl_inst *i = sl_inst(f);
 
 	settle(i, b);
+	sl_block_unpin(i, b);
 	b->flags |= SL_B_KEPT;
 	tally(&i->held, b->len);
 }
@@ -107,6 +110,8 @@ void sl_lost_bytes(struct sl_filter *f, uint64_t blocks, uint64_t bytes, const c
 
 	i->in.blocks += blocks;
 	i->in.bytes += bytes;
+	i->made.blocks += blocks;
+	i->made.bytes += bytes;
 	lost(i, reason, blocks, bytes);
 }
 
@@ -175,6 +180,16 @@ void sl_emit(struct sl_filter *f, unsigned int port, struct sl_block *b)
 	push(i->out, b);
 	if (i->out->batch.n == SL_BATCH_MAX)
 		sl_inst_push(i);
+}
+
+void sl_lose_sent(struct sl_inst *i, struct sl_out *o, struct sl_block *b, const char *reason)
+{
+	i->gone.blocks--;
+	i->gone.bytes -= b->len;
+	o->moved.blocks--;
+	o->moved.bytes -= b->len;
+	lost(i, reason, 1, b->len);
+	sl_block_free(i->f.shard, b);
 }
 
 bool sl_account_whole(const struct sl_inst *i)

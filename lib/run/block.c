@@ -21,7 +21,7 @@
 #include "run/run.h"
 
 #define CHUNK_SLOTS	512
-#define HEAP_CHUNK	(256u << 10)
+#define HEAP_CHUNK	(64u << 10)
 #define OWN_HEADER	16u
 
 struct own {			/* in front of the bytes of a block with SL_B_OWNED */
@@ -126,10 +126,13 @@ static uint8_t *heap_alloc(struct sl_shard *sh, uint32_t len, uint32_t *seg, uin
 {
 	struct sl_pool *p = &sh->pool;
 	struct sl_segs *segs = &sh->run->segs;
-	uint32_t need = (len + OWN_HEADER + 15) & ~15u;
-	uint32_t size = need > HEAP_CHUNK ? need : HEAP_CHUNK;
+	uint32_t need, size;
 	int n;
 
+	if (len > INT32_MAX)
+		return NULL;
+	need = (len + OWN_HEADER + 15) & ~15u;
+	size = need > HEAP_CHUNK ? need : HEAP_CHUNK;
 	if (!p->heap_seg || p->heap_size - p->heap_used < need) {
 		uint8_t *m = malloc(size);
 
@@ -190,13 +193,40 @@ struct sl_block *sl_block_dup(struct sl_filter *f, const struct sl_block *b)
 	return &s->b;
 }
 
+/* The frame into bytes of our own; the hold on the old ones is given back. */
+static uint8_t *own_copy(struct sl_inst *i, struct sl_block *b)
+{
+	struct sl_block old = *b;
+	uint32_t seg;
+	uint64_t off;
+	uint8_t *to;
+
+	to = heap_alloc(i->f.shard, b->frame_len, &seg, &off);
+	if (!to)
+		return NULL;
+	memcpy(to, sl_frame(&i->f, b), b->frame_len);
+	i->copies++;
+	b->seg = seg;
+	b->off = off + b->head;
+	b->flags |= SL_B_OWNED;
+	bytes_put(i->run, &old);
+	return to + b->head;
+}
+
+void sl_block_unpin(struct sl_inst *i, struct sl_block *b)
+{
+	struct sl_segs *t = &i->run->segs;
+
+	if (!b->seg || b->flags & SL_B_OWNED || t->seg[b->seg].pinned ||
+	    atomic_load_explicit(&t->source_bytes, memory_order_relaxed) < SL_SOURCE_BYTES ||
+	    b->frame_len > t->seg[b->seg].len / 4)
+		return;
+	own_copy(i, b);		/* no memory: it stays where it is */
+}
+
 struct sl_block *sl_writable(struct sl_filter *f, struct sl_block *b, uint8_t **data)
 {
 	struct sl_inst *i = sl_inst(f);
-	struct sl_block old;
-	uint8_t *to;
-	uint32_t seg;
-	uint64_t off;
 
 	/* acquire: pairs with the release in bytes_put() of the other holders */
 	if (b->flags & SL_B_OWNED &&
@@ -204,18 +234,10 @@ struct sl_block *sl_writable(struct sl_filter *f, struct sl_block *b, uint8_t **
 		*data = i->run->segs.base[b->seg] + b->off;
 		return b;
 	}
-	to = heap_alloc(f->shard, b->frame_len, &seg, &off);
-	if (!to) {
+	*data = own_copy(i, b);
+	if (!*data) {
 		sl_lose(f, b, "out of memory");
 		return NULL;
 	}
-	memcpy(to, sl_frame(f, b), b->frame_len);
-	i->copies++;
-	old = *b;
-	b->seg = seg;
-	b->off = off + b->head;
-	b->flags |= SL_B_OWNED;
-	bytes_put(i->run, &old);
-	*data = to + b->head;
 	return b;
 }

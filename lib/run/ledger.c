@@ -112,23 +112,37 @@ static bool whole(const struct sl_ledger_row *w)
 	       w->in.bytes == w->out.bytes + w->filtered.bytes + w->held.bytes + w->lost.bytes;
 }
 
+static void add_made(const struct sl_run *r, const struct sl_node *n, struct sl_tally *made)
+{
+	if (r->main.inst[n->id])
+		add(made, &r->main.inst[n->id]->made);
+	for (unsigned int w = 0; readable(r) && w < r->n_workers; w++)
+		if (r->workers[w].shard.inst[n->id])
+			add(made, &r->workers[w].shard.inst[n->id]->made);
+}
+
 int sl_run_verify(const struct sl_run *r, char **why)
 {
 	struct sl_ledger_stream s;
 	struct sl_ledger_row row;
-	struct sl_tally in;
+	struct sl_tally in, made;
 
 	for (unsigned int i = 0; sl_run_filter(r, i, &row) == 0; i++) {
 		const char *what = NULL;
 
-		in = (struct sl_tally){ 0 };
+		in = made = (struct sl_tally){ 0 };
+		add_made(r, r->graph->nodes[i], &made);
 		for (unsigned int k = 0; sl_run_stream(r, k, &s) == 0; k++)
 			if (r->graph->streams[k]->to == r->graph->nodes[i])
 				add(&in, &s.moved);
 		if (!whole(&row))
 			what = "in is not out + filtered + held + lost";
-		else if (row.in.blocks < in.blocks || row.in.bytes < in.bytes)
-			what = "less came in than its arrows brought";
+		else if (r->phase == SL_ENDED &&
+			 (row.in.blocks != in.blocks + made.blocks || row.in.bytes != in.bytes + made.bytes))
+			what = "in is not what its arrows brought and what it made";
+		else if (r->phase == SL_ENDED && row.held.blocks &&
+			 !(r->graph->nodes[i]->type->flags & SL_F_EXCHANGE))
+			what = "still holds blocks at the end";
 		if (what) {
 			if (asprintf(why, "%s: %s", row.name, what) < 0)
 				*why = NULL;

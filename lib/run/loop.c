@@ -87,7 +87,7 @@ void sl_stall(struct sl_filter *f, bool on)
 {
 	struct sl_inst *i = sl_inst(f);
 
-	if (i->stalled == on)
+	if (i->stalled == on || (on && i->run->no_takers && f->type->flags & SL_F_EXCHANGE))
 		return;
 	i->stalled = on;
 	i->run->reach_stale = true;
@@ -95,6 +95,14 @@ void sl_stall(struct sl_filter *f, bool on)
 		f->shard->n_stalled++;
 	else
 		f->shard->n_stalled--;
+}
+
+void sl_unstall_takes(struct sl_run *r)
+{
+	r->no_takers = true;
+	for (unsigned int k = 0; k < r->main.n_sorted; k++)
+		if (r->main.sorted[k]->f.type->flags & SL_F_EXCHANGE)
+			sl_stall(&r->main.sorted[k]->f, false);
 }
 
 void sl_reach(struct sl_run *r)

@@ -21,6 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static void take_reports(struct sl_run *r);
+
 static int run_setup(struct sl_run *r, const struct sl_plan *p)
 {
 	int e;
@@ -67,6 +69,8 @@ int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds
 	if (!e) {
 		r->diags = sl_diags_new();
 		e = r->diags ? 0 : -ENOMEM;
+		if (!e)
+			sl_diags_keep_all(r->diags);
 	}
 	if (e < 0) {
 		r->aborted = true;
@@ -86,6 +90,7 @@ void sl_run_free(struct sl_run *r)
 	if (!r)
 		return;
 	sl_workers_stop(r);
+	take_reports(r);
 	if (r->main.run)
 		sl_shard_done(&r->main);
 	sl_loop_done(r);
@@ -109,14 +114,6 @@ static bool is_source(const struct sl_inst *i)
 	return i->f.type->pull && !i->node->n_in;
 }
 
-static void note_time(struct sl_run *r, const struct sl_inst *i)
-{
-	for (unsigned int k = 0; k < i->n_out; k++)
-		for (unsigned int b = 0; b < i->out[k].batch.n; b++)
-			if (i->out[k].batch.b[b]->time_ns > r->now_ns)
-				r->now_ns = i->out[k].batch.b[b]->time_ns;
-}
-
 /* batch= on an arrow of the source, else of the request, else as usual. */
 static unsigned int batch_of(const struct sl_inst *i)
 {
@@ -137,7 +134,6 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 	i->f.cur = NULL;
 	sl_busy(&r->main, i);
 	n = i->f.type->pull(&i->f, batch_of(i));
-	note_time(r, i);
 	sl_inst_push(i);
 	sl_busy(&r->main, NULL);
 	sl_account_check(i);
@@ -184,6 +180,16 @@ static bool run_sources(struct sl_run *r, bool *all_ended)
 
 /* ---- stepping ---- */
 
+/* Everything has drained: filters may say what only shows now. */
+static void end(struct sl_run *r)
+{
+	for (unsigned int k = 0; k < r->main.n_sorted; k++)
+		if (r->main.sorted[k]->f.type->end)
+			r->main.sorted[k]->f.type->end(&r->main.sorted[k]->f);
+	take_reports(r);
+	r->end_ns = sl_clock_ns();
+}
+
 static bool advance(struct sl_run *r)
 {
 	bool moved = false, ended;
@@ -195,6 +201,7 @@ static bool advance(struct sl_run *r)
 		moved |= run_sources(r, &ended);
 		if (ended && !sl_workers_staged(r)) {
 			r->phase = SL_FLUSH_SOURCE;
+			sl_unstall_takes(r);
 			moved = true;
 		}
 		break;
@@ -227,7 +234,7 @@ static bool advance(struct sl_run *r)
 static int outcome(struct sl_run *r)
 {
 	if (!r->end_ns)
-		r->end_ns = sl_clock_ns();
+		end(r);
 	return atomic_load(&r->failed) || atomic_load(&r->trouble) ? -EIO : 0;
 }
 
@@ -253,6 +260,8 @@ int sl_run_step(struct sl_run *r, int timeout_ms)
 
 	for (;;) {
 		moved = advance(r);
+		if (r->n_workers)
+			take_reports(r);
 		if (r->phase == SL_ENDED)
 			return outcome(r);
 		moved |= sl_loop_events(r, 0);
@@ -274,6 +283,7 @@ int sl_run_wait(struct sl_run *r)
 	for (unsigned int k = 0; k < r->main.n_sorted; k++)
 		if (is_source(r->main.sorted[k]))
 			sl_feed_end(r, r->main.sorted[k]->f.name);	/* others say -ENOENT */
+	sl_unstall_takes(r);
 	while ((e = sl_run_step(r, -1)) == 1)
 		;
 	return e;
@@ -305,39 +315,68 @@ void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)
 	sl_inst(f)->total_bytes = total_bytes;
 }
 
-static void report(struct sl_run *r, struct sl_inst *i, const char *code, const char *text)
+struct sl_report {		/* from a worker, for the main thread to add */
+	struct sl_report *next;
+	const struct sl_node *node;
+	const char *code;
+	char text[1024];
+};
+
+static void report(struct sl_inst *i, const char *code, const char *fmt, va_list ap)
 {
+	struct sl_run *r = i->run;
+	struct sl_report *q = malloc(sizeof(*q)), **at;
+
+	if (!q)
+		return;		/* the run's status still tells */
+	*q = (struct sl_report){ .node = i->node, .code = code };
+	vsnprintf(q->text, sizeof(q->text), fmt, ap);
 	pthread_mutex_lock(&r->lock);
-	sl_err(r->diags, code, i->node->span, "%s: %s", i->f.name, text);
+	for (at = &r->reports; *at; at = &(*at)->next)
+		;
+	*at = q;
 	pthread_mutex_unlock(&r->lock);
+	if (!i->f.shard->worker)
+		take_reports(r);
+}
+
+/* What workers reported becomes the main thread's, so that diags needs no lock. */
+static void take_reports(struct sl_run *r)
+{
+	struct sl_report *q, *next;
+
+	pthread_mutex_lock(&r->lock);
+	q = r->reports;
+	r->reports = NULL;
+	pthread_mutex_unlock(&r->lock);
+	for (; q; q = next) {
+		next = q->next;
+		if (r->diags)
+			sl_err(r->diags, q->code, q->node->span, "%s: %s", q->node->name, q->text);
+		free(q);
+	}
 }
 
 int sl_fail(struct sl_filter *f, const char *code, const char *fmt, ...)
 {
-	struct sl_inst *i = sl_inst(f);
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	report(sl_inst(f), code, fmt, ap);
 	va_end(ap);
-	report(i->run, i, code, text);
-	atomic_store(&i->run->trouble, true);
+	atomic_store(&sl_inst(f)->run->trouble, true);
 	return -EIO;
 }
 
 void sl_trouble(struct sl_filter *f, const char *code, bool failed, const char *fmt, ...)
 {
-	struct sl_inst *i = sl_inst(f);
-	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	report(sl_inst(f), code, fmt, ap);
 	va_end(ap);
-	report(i->run, i, code, text);
 	if (failed)
-		atomic_store(&i->run->trouble, true);
+		atomic_store(&sl_inst(f)->run->trouble, true);
 }
 
 void sl_saved(struct sl_filter *f, const char *fmt, ...)

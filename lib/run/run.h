@@ -56,7 +56,7 @@ struct sl_run;
 
 struct sl_seg {
 	_Atomic uint32_t refs;		/* blocks and the owner; unused when pinned */
-	bool pinned, used;
+	bool pinned, used, source;
 	size_t len;
 	void (*drop)(void *arg);
 	void *arg;
@@ -67,6 +67,7 @@ struct sl_seg {
 struct sl_segs {
 	uint8_t **base;			/* SL_SEGS addresses, reserved, never moved */
 	struct sl_seg *seg;
+	_Atomic uint64_t source_bytes;	/* in counted segments that filters made */
 	pthread_mutex_t lock;		/* of what follows, and of new numbers */
 	uint32_t hint;
 	uint32_t n_used;
@@ -99,6 +100,12 @@ struct sl_pool {
 struct sl_slot *sl_slot_new(struct sl_shard *sh);	/* not cleared; NULL: no memory */
 void sl_slot_free(struct sl_shard *sh, struct sl_slot *s);	/* the slot alone */
 void sl_block_free(struct sl_shard *sh, struct sl_block *b);	/* and its hold on the bytes */
+/*
+ * A small block that is kept holds the whole segment that it came in. When sources'
+ * segments take more than SL_SOURCE_BYTES, it is copied (and counted) instead.
+ */
+#define SL_SOURCE_BYTES	(32u << 20)
+void sl_block_unpin(struct sl_inst *i, struct sl_block *b);
 void sl_pool_done(struct sl_shard *sh);
 
 static inline struct sl_slot *sl_slot(struct sl_block *b)
@@ -144,6 +151,7 @@ struct sl_inst {
 	bool opened, failed, finished, ended, stalled, waiting, flushed;
 	bool timed;			/* within tick() or flush(): sl_order() counts */
 	struct sl_inbox inbox;		/* used when node->n_in > 1 */
+	struct sl_tally made;		/* of in: what came over no arrow */
 	struct sl_tally in, gone, filtered, held, lost;	/* gone: the ledger's out */
 	struct sl_lost reasons[SL_REASONS];
 	unsigned int n_reasons;
@@ -217,6 +225,7 @@ struct sl_worker {
 	/* (main) did not fit into `in` */
 	struct sl_entry *stage;
 	unsigned int n_stage, stage_size, stage_done;
+	bool owe_end;			/* (main) there was no memory to stage the end */
 	struct sl_return **ret;		/* by stream id; NULL where none crosses */
 	_Atomic bool done;
 	/* read by sl_run_stats() while running */
@@ -225,7 +234,7 @@ struct sl_worker {
 
 int sl_workers_start(struct sl_run *r);
 /* A batch leaves a shard along `o`. */
-void sl_workers_send(struct sl_shard *from, const struct sl_out *o, struct sl_batch *b);
+void sl_workers_send(struct sl_shard *from, struct sl_out *o, struct sl_batch *b);
 void sl_workers_tick(struct sl_run *r, uint64_t seq, uint64_t now_ns);
 void sl_workers_end(struct sl_run *r);
 bool sl_workers_move(struct sl_run *r);		/* true: something moved */
@@ -265,11 +274,13 @@ struct sl_run {
 	 * more; is one that it reaches stalled? */
 	bool *no_more, *held_up;
 	bool reach_stale;
+	bool no_takers;			/* see sl_unstall_takes() */
 	/* ticks sent to the workers that not all have passed: [tick_done, n_ticks) */
 	struct sl_tick { uint64_t seq, now_ns; } *tick;
 	unsigned int n_ticks, ticks_size, tick_done;
-	pthread_mutex_t lock;		/* of diags and saved */
-	struct sl_diags *diags;
+	pthread_mutex_t lock;		/* of reports and saved */
+	struct sl_diags *diags;		/* the main thread's */
+	struct sl_report *reports;	/* workers': not yet among diags */
 	char **saved;
 	unsigned int n_saved;
 };
@@ -282,6 +293,8 @@ void sl_loop_done(struct sl_run *r);
  * that may go on. True when one was called. */
 bool sl_loop_events(struct sl_run *r, int timeout_ms);
 bool sl_loop_can_wait(const struct sl_run *r);
+/* From now on (take) holds nothing up: nobody will take before the end. */
+void sl_unstall_takes(struct sl_run *r);
 /* Bring no_more and held_up up to date; cheap when nothing changed. */
 void sl_reach(struct sl_run *r);
 
@@ -294,6 +307,8 @@ static inline struct sl_inst *sl_inst(const struct sl_filter *f)
 
 /* ---- ledger (account.c) ------------------------------------------- */
 
+/* A block that was counted as gone over `o` did not arrive. */
+void sl_lose_sent(struct sl_inst *i, struct sl_out *o, struct sl_block *b, const char *reason);
 void sl_account_check(struct sl_inst *i);	/* aborts in debug builds when it does not add up */
 bool sl_account_whole(const struct sl_inst *i);
 

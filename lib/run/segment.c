@@ -92,6 +92,9 @@ void sl_segs_unref(struct sl_segs *t, unsigned int seg)
 	pthread_mutex_lock(&t->lock);
 	drop = s->drop;
 	arg = s->arg;
+	if (s->source)
+		atomic_fetch_sub_explicit(&t->source_bytes, s->len, memory_order_relaxed);
+	s->source = false;
 	t->base[seg] = NULL;
 	s->used = false;
 	t->n_used--;
@@ -103,7 +106,14 @@ void sl_segs_unref(struct sl_segs *t, unsigned int seg)
 int sl_segment_new(struct sl_filter *f, void *base, size_t len_bytes, bool pinned,
 		   void (*drop)(void *arg), void *arg)
 {
-	return sl_segs_add(&sl_inst(f)->run->segs, base, len_bytes, pinned, drop, arg);
+	struct sl_segs *t = &sl_inst(f)->run->segs;
+	int n = sl_segs_add(t, base, len_bytes, pinned, drop, arg);
+
+	if (n > 0 && !pinned) {
+		t->seg[n].source = true;
+		atomic_fetch_add_explicit(&t->source_bytes, len_bytes, memory_order_relaxed);
+	}
+	return n;
 }
 
 void sl_segment_get(struct sl_filter *f, int seg)

@@ -61,6 +61,14 @@ void sl_inst_feed(struct sl_inst *i, struct sl_batch *b, uint64_t bytes)
 	b->n = 0;
 }
 
+/* Capture time goes on by what sources bring in. */
+static void note_time(struct sl_run *r, const struct sl_batch *b)
+{
+	for (unsigned int k = 0; k < b->n; k++)
+		if (b->b[k]->time_ns > r->now_ns)
+			r->now_ns = b->b[k]->time_ns;
+}
+
 void sl_inst_push(struct sl_inst *i)
 {
 	for (unsigned int k = 0; k < i->n_out; k++) {
@@ -69,6 +77,8 @@ void sl_inst_push(struct sl_inst *i)
 
 		if (!o->batch.n)
 			continue;
+		if (!i->node->n_in)
+			note_time(i->run, &o->batch);
 		o->moved.blocks += o->batch.n;
 		o->moved.bytes += bytes;
 		o->batch_bytes = 0;

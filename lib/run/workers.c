@@ -125,21 +125,21 @@ static void publish(struct sl_worker *w)
 		sl_bell_ring(&w->bell);
 }
 
-static void send_to_workers(struct sl_run *r, const struct sl_out *o, struct sl_batch *b)
+static void send_to_workers(struct sl_run *r, struct sl_out *o, struct sl_batch *b)
 {
 	struct sl_shard *sh = &r->main;
-	struct sl_filter *from = &sh->inst[o->stream->from->id]->f;
+	struct sl_inst *i = sh->inst[o->stream->from->id];
 
 	for (unsigned int k = 0; k < b->n; k++) {
 		struct sl_block *x = b->b[k];
-		uint32_t hash = x->flow_hash ? x->flow_hash : sl_flow_hash(x, sl_frame(from, x));
+		uint32_t hash = x->flow_hash ? x->flow_hash : sl_flow_hash(x, sl_frame(&i->f, x));
 		struct sl_worker *w = &r->workers[((uint64_t)hash * r->n_workers) >> 32];
 		struct sl_entry *e = entry_for(w);
 
 		if (e)
 			pack(sh, e, x, o->stream->id);
 		else
-			sl_lose(from, x, "out of memory");
+			sl_lose_sent(i, o, x, "out of memory");
 	}
 }
 
@@ -152,6 +152,8 @@ static void send_all(struct sl_run *r, uint32_t kind, uint64_t seq, uint64_t now
 			e->kind = kind;
 			e->seq = seq;
 			e->order = now_ns;
+		} else if (kind == SL_ENTRY_END) {
+			r->workers[k].owe_end = true;	/* a later tick stands in for another */
 		}
 		publish(&r->workers[k]);
 	}
@@ -205,6 +207,11 @@ static bool unstage(struct sl_worker *w)
 	}
 	if (w->stage_done == w->n_stage)
 		w->stage_done = w->n_stage = 0;
+	if (w->owe_end && !w->n_stage && (e = sl_ring_reserve(&w->in))) {
+		*e = (struct sl_entry){ .kind = SL_ENTRY_END, .seq = SL_SEQ_END };
+		w->owe_end = false;
+		moved = true;
+	}
 	if (moved)
 		publish(w);
 	return moved;
@@ -357,28 +364,28 @@ bool sl_workers_done(const struct sl_run *r)
 
 /* ---- a worker ---- */
 
-static void return_block(struct sl_worker *w, struct sl_return *t, struct sl_block *b, uint32_t stream)
+static void return_block(struct sl_worker *w, struct sl_out *o, struct sl_block *b)
 {
+	struct sl_return *t = w->ret[o->stream->id];
 	struct sl_entry *e = t->n_spill ? NULL : sl_ring_reserve(&t->ring);
 
 	if (!e) {
 		if (t->n_spill == t->spill_size && grow(&t->spill, &t->spill_size) < 0) {
-			sl_lose(&w->shard.inst[w->shard.run->graph->streams[stream]->from->id]->f, b,
-				"out of memory");
+			sl_lose_sent(w->shard.inst[o->stream->from->id], o, b, "out of memory");
 			return;
 		}
 		e = &t->spill[t->n_spill++];
 	}
-	pack(&w->shard, e, b, stream);
+	pack(&w->shard, e, b, o->stream->id);
 }
 
-static void send_to_main(struct sl_worker *w, const struct sl_out *o, struct sl_batch *b)
+static void send_to_main(struct sl_worker *w, struct sl_out *o, struct sl_batch *b)
 {
 	for (unsigned int k = 0; k < b->n; k++)
-		return_block(w, w->ret[o->stream->id], b->b[k], o->stream->id);
+		return_block(w, o, b->b[k]);
 }
 
-void sl_workers_send(struct sl_shard *from, const struct sl_out *o, struct sl_batch *b)
+void sl_workers_send(struct sl_shard *from, struct sl_out *o, struct sl_batch *b)
 {
 	if (from->worker)
 		send_to_main(from->worker, o, b);
