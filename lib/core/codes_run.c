@@ -35,8 +35,9 @@ const struct sl_code sl_codes_run[] = {
 	     "(bpf \"tcp port 80\") > (count)\n",
 	     "man 7 pcap-filter"),
 	PAGE("E206", "output cannot be written",
-	     "The file or directory cannot be made or written: it does not exist, or you\n"
-	     "may not write there.\n",
+	     "The file or directory cannot be made or written: it does not exist, or you may\n"
+	     "not write there. Or something else holds it: a filter of the request reads or\n"
+	     "writes the same file, or it is the request itself.\n",
 	     "(pcapout /nowhere/a.pcap)\n",
 	     "(pcapout a.pcap)\n",
 	     "ls -ld DIRECTORY"),

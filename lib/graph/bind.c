@@ -418,8 +418,8 @@ static void left_out(struct sl_build *b, struct sl_bnode *n, unsigned int i)
 
 		buf = sl_build_alloc(b, 4096);
 		if (p->supply(buf, 4096) == 0) {
-			v.text = buf;
-			v.len = strlen(buf);
+			v.text = p->type == SL_P_OUT_FILE ? sl_spare_name(b, bound, buf) : buf;
+			v.len = strlen(v.text);
 			v.at = n->n.span;
 			bound->origin = SL_BY_SUPPLY;
 			if (sl_bind_text(b, n, i, &v) == 0)

@@ -237,6 +237,7 @@ static int build(struct sl_build *b, const struct sl_tree *t)
 	sl_order_nodes(b);
 	sl_bind_supply(b);
 	sl_bind_check_files(b);
+	sl_bind_check_clashes(b);
 	sl_prepare_all(b);
 	sl_tags_and_types(b);
 	sl_names_streams(b);

@@ -12,6 +12,8 @@
  *	names.c		what was not found, judged together: which of two names that
  *			differ by a slip is the wrong one shows in how both are used
  *	supply.c	sources, rules and file names that the request leaves out
+ *	paths.c		files that are not there, or that we may not touch
+ *	clash.c		outputs that are somebody else's input or output
  *	prepare.c	filters read their rules and compile
  *	tags.c		words and numbers on arrows to ports and classes
  *	types.c		types of streams, order, shape
@@ -265,8 +267,8 @@ void sl_build_using(struct sl_build *b, const char *fmt, ...) __attribute__((for
 /* ---- errors (build.c) ---- */
 /* Say in which uses of macros an error came up. Returns d. */
 struct sl_diag_new *sl_build_in(struct sl_scope *s, struct sl_diag_new *d);
-/* The same for errors that a callee added since there were `before`. */
 bool sl_build_enough(struct sl_build *b);	/* errors */
+/* As sl_build_in(), for errors that a callee added since there were `before`. */
 void sl_build_in_since(struct sl_build *b, struct sl_scope *s, unsigned int before);
 
 /* ---- expand.c ---- */
@@ -290,6 +292,12 @@ void sl_bind_supply(struct sl_build *b);
 /* Store text as the value of the i-th parameter. 0 or -EINVAL (reported). */
 int sl_bind_text(struct sl_build *b, struct sl_bnode *n, unsigned int i, const struct sl_rvalue *v);
 void sl_bind_check_files(struct sl_build *b);
+
+/* ---- clash.c ---- */
+void sl_bind_check_clashes(struct sl_build *b);
+/* The name for an output that the request leaves out: itself, or with -2, -3 ... where a
+ * file of that name is there, or another filter writes it. */
+const char *sl_spare_name(struct sl_build *b, const struct sl_bound *of, const char *name);
 
 /* ---- options.c ---- */
 void sl_options_set(struct sl_build *b, struct sl_scope *s, const struct sl_targ *args, unsigned int n);

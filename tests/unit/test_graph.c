@@ -458,7 +458,7 @@ static void random_request(char *out, size_t size)
 {
 	static const char *const tags[] = { "> ", "-80-> ", "-http,22-> ", "-else-> ", "-!443-> ",
 					    "-8000..8010->[buffer=1MiB] ", "-*-> " };
-	static const char *const types[] = { "count", "print style=hex", "head 5", "sample", "tcp" };
+	static const char *const types[] = { "count", "print style=hex file=x", "head 5", "sample", "tcp" };
 	unsigned int n = 2 + any(6), i, k;
 	size_t len;
 
