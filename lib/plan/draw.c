@@ -18,6 +18,8 @@
  * streams that join it later, so trunks of fan-ins (left of their column) only
  * go up. Two of those may overlap: they get lanes side by side, and where a
  * stream crosses a lane of others the cell says so (┼); nothing else gives that sign.
+ *
+ * A drawing that no screen could hold is not made: the arrows are listed then.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,8 @@
 #include "plan/plan.h"
 
 #define INDENT	2
+#define ROWS_MAX	200
+#define COLS_MAX	200
 
 enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
 
@@ -347,8 +351,8 @@ static bool brackets(FILE *f, struct drawing *d, bool print)
 	return true;
 }
 
-/* Several rows: who is where, in words. */
-static void legend(FILE *f, const struct drawing *d)
+/* Several rows: who is where, in words; of a list, how many are. */
+static void legend(FILE *f, const struct drawing *d, bool listed)
 {
 	const struct sl_graph *g = d->g;
 	unsigned int i, k, seen = 0;
@@ -373,6 +377,10 @@ static void legend(FILE *f, const struct drawing *d)
 			return;
 		}
 		seen += in_it;
+		if (listed) {
+			fprintf(f, "%u %s\n", in_it, in_it == 1 ? "filter" : "filters");
+			continue;
+		}
 		for (k = i, in_it = 0; k < g->n_nodes; k++)
 			if (same_place(d->plan, n, g->nodes[k]))
 				fprintf(f, "%s%s", in_it++ ? ", " : "", g->nodes[k]->name);
@@ -380,6 +388,40 @@ static void legend(FILE *f, const struct drawing *d)
 	}
 	fprintf(f, "%*s", INDENT, "");
 	costs(f, g);
+}
+
+/* One arrow a line, as SRL writes it; a filter that has none stands alone. */
+static void list_arrows(FILE *f, const struct sl_graph *g)
+{
+	for (unsigned int i = 0; i < g->n_nodes; i++) {
+		const struct sl_node *n = g->nodes[i];
+
+		if (!n->n_in && !n->n_out)
+			fprintf(f, "%*s%s\n", INDENT, "", n->name);
+		for (unsigned int k = 0; k < n->n_out; k++) {
+			const struct sl_stream *s = n->out[k];
+
+			fprintf(f, "%*s%s ", INDENT, "", n->name);
+			fprintf(f, *tag_of(s) ? "-%s->" : "%s>", tag_of(s));
+			fprintf(f, " %s\n", s->to->name);
+		}
+	}
+}
+
+/* False: too large for a drawing. */
+static bool lay_out(struct drawing *d)
+{
+	const struct sl_graph *g = d->g;
+
+	find_layers(d);
+	for (unsigned int i = 0; i < g->n_nodes; i++)
+		if (!g->nodes[i]->n_in)
+			visit(d, g->nodes[i], d->n_rows++);
+	if (d->n_rows > ROWS_MAX)
+		return false;
+	find_lanes(d);
+	find_columns(d);
+	return d->n_cols <= COLS_MAX;
 }
 
 static bool draw_ascii(FILE *f, const struct sl_plan *p)
@@ -395,12 +437,12 @@ static bool draw_ascii(FILE *f, const struct sl_plan *p)
 	d.layer = calloc(g->n_nodes, sizeof(*d.layer));
 	if (!d.spot || !d.row || !d.layer)
 		goto out;
-	find_layers(&d);
-	for (unsigned int i = 0; i < g->n_nodes; i++)
-		if (!g->nodes[i]->n_in)
-			visit(&d, g->nodes[i], d.n_rows++);
-	find_lanes(&d);
-	find_columns(&d);
+	if (!lay_out(&d)) {
+		list_arrows(f, g);
+		legend(f, &d, true);
+		ok = true;
+		goto out;
+	}
 	d.cell = calloc((size_t)d.n_rows * d.n_cols, sizeof(*d.cell));
 	if (!d.cell)
 		goto out;
@@ -412,7 +454,7 @@ static bool draw_ascii(FILE *f, const struct sl_plan *p)
 	if (d.n_rows == 1 && brackets(f, &d, false))
 		brackets(f, &d, true);
 	else
-		legend(f, &d);
+		legend(f, &d, false);
 	ok = true;
 out:
 	free(d.spot);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Drawings of graphs that are built here by hand: no parser, no filters. */
+#include <time.h>
+
 #include "test.h"
 
 #include "plan/plan.h"
@@ -154,6 +156,58 @@ TEST(a_short_way_round)
 		    "     └─else────────┘\n"
 		    "\n"
 		    "  user, 1 thread: all 3 filters     0 borders, 0 copies\n");
+}
+
+/* A fan: f0 to all others, which do not fit a screen. */
+TEST(large_ones_are_listed)
+{
+	enum { N = 4000 };
+	struct sl_node *node = calloc(N, sizeof(*node)), **nodes = calloc(N, sizeof(*nodes));
+	struct sl_stream *stream = calloc(N, sizeof(*stream)), **streams = calloc(N, sizeof(*streams));
+	char (*name)[16] = calloc(N, sizeof(*name)), *text;
+	struct sl_graph g = { .nodes = nodes, .sorted = nodes, .n_nodes = N, .streams = streams, .n_streams = N - 1 };
+	struct sl_plan p = { .graph = &g, .workers = 1, .threads = 1 };
+	clock_t start = clock();
+
+	for (unsigned int i = 0; i < N; i++) {
+		snprintf(name[i], sizeof(name[i]), "f%u", i);
+		nodes[i] = &node[i];
+		node[i] = (struct sl_node){ .id = i, .order = i, .name = name[i], .type = &type, .space = "user" };
+	}
+	node[0].out = streams;
+	node[0].n_out = N - 1;
+	for (unsigned int i = 1; i < N; i++) {
+		streams[i - 1] = &stream[i - 1];
+		stream[i - 1] = (struct sl_stream){ .id = i - 1, .from = &node[0], .to = &node[i],
+						    .carrier = "call", .tags.text = i == 1 ? "80" : "" };
+		node[i].in = &streams[i - 1];
+		node[i].n_in = 1;
+	}
+	text = sl_plan_draw(&p, SL_DRAW_ASCII);
+	CHECK(text);
+	CHECK(!strncmp(text, "  f0 -80-> f1\n  f0 > f2\n", 24));
+	CHECK(strstr(text, "  f0 > f3999\n\n  user, 1 thread: all 4000 filters     0 borders, 0 copies\n"));
+	CHECK(clock() - start < CLOCKS_PER_SEC);
+	free(text);
+
+	/* a chain: one row, but too wide */
+	for (unsigned int i = 0; i < N; i++) {
+		node[i].n_out = i < N - 1;
+		node[i].out = &streams[i];
+		if (i < N - 1)
+			stream[i].from = &node[i];
+	}
+	start = clock();
+	text = sl_plan_draw(&p, SL_DRAW_ASCII);
+	CHECK(text);
+	CHECK(!strncmp(text, "  f0 -80-> f1\n  f1 > f2\n", 24));
+	CHECK(clock() - start < CLOCKS_PER_SEC);
+	free(text);
+	free(node);
+	free(nodes);
+	free(stream);
+	free(streams);
+	free(name);
 }
 
 TEST(graphviz)
