@@ -107,6 +107,11 @@ int out_words(FILE *f, char *text);
 /* Flushes standard output; `status`, or EXIT_RUN where it could not be written. */
 int out_end(int status);
 
+/* A string as JSON has it. */
+void out_json_str(FILE *f, const char *s);
+/* Options that have no effect in this plan, one a line. */
+void out_notes(FILE *f, const struct sl_plan *p);
+
 /* live.c: one line at the bottom of a terminal */
 void live_show(const struct sl_stats *s);
 void live_clear(void);

@@ -138,6 +138,33 @@ int out_words(FILE *f, char *text)
 	return put_line(f, text, out_text);
 }
 
+void out_json_str(FILE *f, const char *s)
+{
+	fputc('"', f);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fprintf(f, "\\%c", *s);
+		else if (*s == '\n')
+			fputs("\\n", f);
+		else if ((unsigned char)*s < ' ')
+			fprintf(f, "\\u%04x", *s);
+		else
+			fputc(*s, f);
+	}
+	fputc('"', f);
+}
+
+void out_notes(FILE *f, const struct sl_plan *p)
+{
+	const char *note;
+
+	for (unsigned int i = 0; (note = sl_plan_note(p, i)); i++) {
+		fputs("no effect: ", f);
+		out_text(f, note);
+		fputc('\n', f);
+	}
+}
+
 int out_end(int status)
 {
 	if (!fflush(stdout) && !ferror(stdout))

@@ -9,6 +9,20 @@ static const char *plural(unsigned int n, const char *one, const char *many)
 	return n == 1 ? one : many;
 }
 
+/* p: NULL after an error */
+static void check_json(int r, const char *diags, const struct sl_plan *p)
+{
+	const char *note;
+
+	printf("{\"ok\":%s,\"diagnostics\":%s,\"no_effect\":[", r ? "false" : "true", diags);
+	for (unsigned int i = 0; p && (note = sl_plan_note(p, i)); i++) {
+		if (i)
+			putchar(',');
+		out_json_str(stdout, note);
+	}
+	puts("]}");
+}
+
 int verb_check(const struct call *c)
 {
 	struct opened o;
@@ -19,7 +33,7 @@ int verb_check(const struct call *c)
 	if (c->has[F_JSON] && o.ds) {
 		json = out_diags_json(o.ds);
 		if (json)
-			printf("{\"ok\":%s,\"diagnostics\":%s}\n", r ? "false" : "true", json);
+			check_json(r, json, o.plan);
 		else
 			r = out_no_memory();
 		free(json);
@@ -30,6 +44,7 @@ int verb_check(const struct call *c)
 
 			printf("ok: %u %s, %u %s\n", filters, plural(filters, "filter", "filters"),
 			       streams, plural(streams, "stream", "streams"));
+			out_notes(stdout, o.plan);
 		}
 	}
 	request_done(&o);

@@ -47,6 +47,7 @@ static void introduce(const struct sl_plan *p)
 		fputc('\n', stderr);
 	}
 	free(using);
+	out_notes(stderr, p);
 	fputc('\n', stderr);
 	out_words(stderr, sl_plan_draw(p, SL_DRAW_ASCII));
 	fputc('\n', stderr);

@@ -113,6 +113,8 @@ char *sl_plan_text(const struct sl_plan *p);		/* table for people */
 char *sl_plan_json(const struct sl_plan *p);
 char *sl_plan_srl(const struct sl_plan *p, bool all);	/* as request; all: defaults written out */
 char *sl_plan_using(const struct sl_plan *p);		/* "source a.pcap (from -r) · rules ..."; "" if nothing was supplied */
+/* The i-th option of the request that has no effect in this plan, and why; NULL beyond. */
+const char *sl_plan_note(const struct sl_plan *p, unsigned int i);
 
 /* How many filters and streams it has. */
 unsigned int sl_plan_filters(const struct sl_plan *p);

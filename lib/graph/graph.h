@@ -49,6 +49,7 @@ struct sl_node {
 	bool wish;
 	struct sl_span space_span;
 	const char *place_opts;		/* "[cpu=2]" printed as SRL, or NULL */
+	const char *place_idle;		/* those of them that nothing heeds yet: "cpu=2", or NULL */
 	unsigned int place_workers;	/* @user[workers=N], 0: not said */
 	/* types */
 	unsigned int in_type, out_type;	/* one bit each; 0 for none. out: of port 0 */

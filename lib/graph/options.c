@@ -336,6 +336,11 @@ void sl_options_place(struct sl_build *b, struct sl_bnode *n, const struct sl_pl
 	n->n.place_workers = (unsigned int)v[PLACE_WORKERS].n;
 	if (shown)
 		n->n.place_opts = sl_build_printf(b, "[%s]", shown);
+	for (i = 0; place_options[i].name; i++)
+		if (i != PLACE_WORKERS && v[i].shown)
+			n->n.place_idle = sl_build_printf(b, "%s%s%s=%s", n->n.place_idle ? n->n.place_idle : "",
+							  n->n.place_idle ? " " : "", place_options[i].name,
+							  v[i].shown);
 	at = pl->space_span;	/* with the @ */
 	if (pl->span.src == at.src && pl->span.off < at.off) {
 		at.len += at.off - pl->span.off;

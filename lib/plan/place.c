@@ -66,7 +66,9 @@ static void choose_workers(struct sl_plan *p)
 		if (g->nodes[k]->place_workers > here)
 			here = g->nodes[k]->place_workers;
 	p->workers = g->workers ? g->workers : here ? here : 1;
-	p->workers_why = g->workers || here ? "as asked for" : "the default; workers=N splits by flow";
+	p->workers_why = g->workers ? "as asked for" :
+			 here ? "as asked for at one filter, for all that can be split by flow" :
+			 "the default; workers=N splits by flow";
 	if (p->workers > 256) {
 		p->workers = 256;
 		p->workers_why = "256 is the most";

@@ -118,7 +118,7 @@ def _():
 @test("check")
 def _():
     status, out, _ = call("check", "--json", "(tcp) > (count)")
-    assert status == 0 and json.loads(out) == {"ok": True, "diagnostics": []}
+    assert status == 0 and json.loads(out) == {"ok": True, "diagnostics": [], "no_effect": []}
     status, out, _ = call("check", "--json", "(tcp) > (untcp bufer=1)")
     assert status == 2 and json.loads(out)["ok"] is False
 

@@ -63,7 +63,7 @@ is "check: wrong" 2 "$streamline" check '(tpc) > (count)'
 has "check: code" "$err" "error[E104]"
 has "check: outcome" "$err" "nothing was started"
 is "check --json: right" 0 "$streamline" check --json '(tcp) > (count)'
-[ "$(cat "$out")" = '{"ok":true,"diagnostics":[]}' ]; ok $? "check --json: nothing to say"
+[ "$(cat "$out")" = '{"ok":true,"diagnostics":[],"no_effect":[]}' ]; ok $? "check --json: nothing to say"
 is "check --json: wrong" 2 "$streamline" check --json '(tpc) > (count)'
 has "check --json: code" "$out" '"code":"E104"'
 [ ! -s "$err" ]; ok $? "check --json: quiet on standard error"
@@ -80,6 +80,21 @@ has "run: the ledger" "$err" "lost in all: 0 blocks, 0 bytes"
 has "run: the summary" "$err" "lost 0"
 is "run -q" 0 "$streamline" run -q -r "$pcap" '(tcp) > (count)'
 [ ! -s "$out" ] && [ ! -s "$err" ]; ok $? "run -q prints nothing"
+idle='(tcp)@user[cpu=2 workers=2] -80-> [drop=oldest] (count)'
+is "run: options without effect" 0 "$streamline" run -r "$pcap" "$idle"
+has "run: an arrow's" "$err" "no effect: drop=oldest on tcp.80"
+has "run: a space's" "$err" "no effect: cpu=2 on tcp"
+hasnt "run: workers have one" "$err" "no effect: workers"
+is "check: options without effect" 0 "$streamline" check "$idle"
+has "check: they are named" "$out" "no effect: cpu=2 on tcp"
+is "check --json: options without effect" 0 "$streamline" check --json "$idle"
+has "check --json: they are named" "$out" '"no_effect":["drop=oldest on tcp.80'
+is "run -j: nothing to spread" 0 "$streamline" run -j 4 -r "$pcap" '(jsonout /dev/null)'
+has "run -j: it says so" "$err" "no effect: workers=4: no filter here can be split by flow"
+is "batch: an arrow wins" 0 "$streamline" check 'set batch=8; (pcapin x) { > [batch=4] (count); > [batch=2] (null) }' --no-env
+has "batch: over set" "$out" "no effect: set batch="
+has "batch: over another arrow" "$out" "no effect: batch= on pcapin: a source has one size"
+
 is "run: two captures" 0 "$streamline" run --json -r "$pcap" -r "$pcap" '(count)'
 one=$("$streamline" run --json -r "$pcap" '(count)' 2>/dev/null | grep -o '"values":{"blocks":[0-9]*' | grep -o '[0-9]*$')
 has "run: both are read" "$out" "\"values\":{\"blocks\":$((one * 2))"
