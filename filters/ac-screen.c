@@ -6,16 +6,25 @@
  * that looking for one touches one line of the table and then the flow itself,
  * which is a cache line. Kept blocks hang on it in chunks of pointers. Flows and
  * chunks that are not needed any more are used again; nothing is allocated for
- * a block while the number of flows stands.
+ * a block while the number of flows stands. Whoever makes a capture chooses the
+ * numbers, so the table's hash is keyed with a secret; nothing that leaves
+ * depends on the order of the table.
  *
  * Packets may straggle in after the one that closed a flow (the last ACK, something
  * retransmitted). They must go where the flow went, so a closed flow is remembered
- * for a minute of the packets' time: longer than untcp calls it the same flow.
- * Closed flows stand in a queue in the order in which they were closed.
+ * for a minute of the packets' time. One that is not closed ends after `timeout`
+ * without a block: who gave it up further up does not say so. Both are judged
+ * by the flow's own latest block alone, when the next one comes; so it makes no
+ * difference what else a worker has to do.
+ *
+ * To get the memory back, flows stand in a wheel of buckets, each in the one for the
+ * grain of time in which it is over if nothing comes; a block only notes its
+ * time, and the flow is moved on when its bucket comes round. Ticks turn the wheel.
  */
 #include <stdio.h>
 #include <unistd.h>
 
+#include "net/decode.h"
 #include "screen.h"
 
 enum screen_state { OPEN, RELEASED, MATCHED, LATE };
@@ -24,10 +33,12 @@ enum screen_state { OPEN, RELEASED, MATCHED, LATE };
 #define SLAB_FLOWS	1024
 #define BLOCK_COST	64	/* what a kept block costs beside its bytes */
 #define LINGER_NS	60000000000ull
-#define LINGER_MAX	(1u << 20)
+#define FLOW_COST	96	/* what a flow costs: itself, and its part of the table */
+#define GRAINS		128	/* at most, to the longest life */
+#define IN_BUCKET	(1u << 31)
 
 struct screen_chunk {
-	struct screen_chunk *next;
+	struct screen_chunk *next;	/* the last one's is the first */
 	uint32_t n;
 	struct sl_block *b[CHUNK_BLOCKS];
 };
@@ -35,15 +46,13 @@ struct screen_chunk {
 struct screen_flow {
 	uint32_t key;
 	uint32_t state : 2, done : 1, class_no : 29;
-	uint32_t next;			/* index + 1: of the next free, or the next closed one */
-	uint32_t n_kept;
+	uint32_t next;			/* index + 1: of the next in the bucket, or the next free one */
+	uint32_t prev;			/* index + 1, or IN_BUCKET and the bucket that begins with it */
 	struct sl_ac_state st[2];	/* by direction */
-	union {
-		uint64_t seq;		/* of its latest block */
-		uint64_t closed_ns;	/* done: time of the block that closed it */
-	};
+	uint64_t seq;			/* of its latest block */
+	uint64_t time_ns;		/* the latest of its blocks */
 	uint64_t kept_bytes;
-	struct screen_chunk *first, *last;
+	struct screen_chunk *last;
 };
 
 _Static_assert(sizeof(struct screen_flow) == 64, "a flow is one cache line");
@@ -208,7 +217,7 @@ const char *screen_class_at(const void *shared, unsigned int i)
 
 static uint32_t slot_of(const struct screen *s, uint32_t key)
 {
-	return (key * 0x9e3779b1u >> 7) & s->table_mask;
+	return (uint32_t)(key * s->secret >> 32) & s->table_mask;
 }
 
 static struct screen_flow *flow_at(const struct screen *s, uint32_t at)
@@ -266,16 +275,61 @@ static int slab_grow(struct screen *s)
 	return 0;
 }
 
-/* The flow with this number, made when it is new; NULL when memory is out. */
-static struct screen_flow *flow_get(struct screen *s, uint32_t key)
+/* ---- the wheel ---- */
+
+static uint64_t over_ns(const struct screen *s, const struct screen_flow *fl)
+{
+	return fl->time_ns + (fl->done ? LINGER_NS : (uint64_t)s->timeout);
+}
+
+/* The grain from whose begin on it is over; not one that has passed. */
+static uint64_t over_grain(const struct screen *s, const struct screen_flow *fl)
+{
+	uint64_t grain = (over_ns(s, fl) >> s->grain_shift) + 1;
+
+	return grain > s->grain ? grain : s->grain + 1;
+}
+
+static void wheel_add(struct screen *s, struct screen_flow *fl, uint32_t at)
+{
+	uint32_t k = over_grain(s, fl) % SCREEN_WHEEL;
+
+	fl->prev = IN_BUCKET | k;
+	fl->next = s->wheel[k];
+	if (fl->next)
+		flow_at(s, fl->next - 1)->prev = at;
+	s->wheel[k] = at;
+}
+
+static void wheel_remove(struct screen *s, struct screen_flow *fl)
+{
+	if (fl->prev & IN_BUCKET)
+		s->wheel[fl->prev & ~IN_BUCKET] = fl->next;
+	else
+		flow_at(s, fl->prev - 1)->next = fl->next;
+	if (fl->next)
+		flow_at(s, fl->next - 1)->prev = fl->prev;
+}
+
+/* ---- */
+
+static struct screen_flow *flow_find(const struct screen *s, uint32_t key)
+{
+	for (uint32_t i = slot_of(s, key); s->table[i].at; i = (i + 1) & s->table_mask) {
+		if (s->table[i].key == key)
+			return flow_at(s, s->table[i].at - 1);
+	}
+	return NULL;
+}
+
+/* A new flow with this number; NULL when memory is out. */
+static struct screen_flow *flow_new(struct screen *s, uint32_t key, uint64_t time_ns)
 {
 	struct screen_flow *fl;
 	uint32_t at, i;
 
-	for (i = slot_of(s, key); s->table[i].at; i = (i + 1) & s->table_mask) {
-		if (s->table[i].key == key)
-			return flow_at(s, s->table[i].at - 1);
-	}
+	for (i = slot_of(s, key); s->table[i].at; i = (i + 1) & s->table_mask)
+		;
 	if (s->n_flows >= s->table_mask / 2) {
 		if (table_grow(s) < 0)
 			return NULL;
@@ -289,9 +343,12 @@ static struct screen_flow *flow_get(struct screen *s, uint32_t key)
 	s->free_flow = fl->next;
 	memset(fl, 0, sizeof(*fl));
 	fl->key = key;
+	fl->seq = key;
+	fl->time_ns = time_ns;
 	s->table[i].key = key;
 	s->table[i].at = at;
 	s->n_flows++;
+	wheel_add(s, fl, at);
 	sl_count(&s->streams);
 	return fl;
 }
@@ -313,6 +370,7 @@ static void flow_put(struct screen *s, struct screen_flow *fl)
 		}
 	}
 	s->table[i].at = 0;
+	wheel_remove(s, fl);
 	fl->next = s->free_flow;
 	s->free_flow = at;
 	s->n_flows--;
@@ -332,18 +390,15 @@ static bool flow_keep(struct sl_filter *f, struct screen *s, struct screen_flow 
 			c = malloc(sizeof(*c));
 		if (!c)
 			return false;
-		c->next = NULL;
 		c->n = 0;
+		c->next = fl->last ? fl->last->next : c;
 		if (fl->last)
 			fl->last->next = c;
-		else
-			fl->first = c;
 		fl->last = c;
 	}
 	c->b[c->n++] = b;
 	sl_keep(f, b);
 	fl->kept_bytes += b->len;
-	fl->n_kept++;
 	s->held += b->len + BLOCK_COST;
 	if (s->held > s->held_peak.n)
 		s->held_peak.n = s->held;
@@ -364,21 +419,50 @@ static void leave(struct sl_filter *f, struct screen *s, const struct screen_flo
 /* Give what a flow keeps, as its state says. */
 static void flow_give(struct sl_filter *f, struct screen *s, struct screen_flow *fl)
 {
-	struct screen_chunk *c, *next;
+	struct screen_chunk *last = fl->last, *c, *next;
 
-	s->held -= fl->kept_bytes + (uint64_t)fl->n_kept * BLOCK_COST;
-	fl->kept_bytes = fl->n_kept = 0;
-	for (c = fl->first; c; c = next) {
-		next = c->next;
+	if (!last)
+		return;
+	s->held -= fl->kept_bytes;
+	fl->kept_bytes = 0;
+	fl->last = NULL;
+	for (c = last->next; c; c = next) {
+		next = c == last ? NULL : c->next;
 		/* They were put aside long ago: what emitting touches has left the cache. */
 		for (uint32_t i = 0; next && i < next->n; i++)
 			__builtin_prefetch(next->b[i], 1);
+		s->held -= c->n * (uint64_t)BLOCK_COST;
 		for (uint32_t i = 0; i < c->n; i++)
 			leave(f, s, fl, c->b[i]);
 		c->next = s->free_chunk;
 		s->free_chunk = c;
 	}
-	fl->first = fl->last = NULL;
+}
+
+/* It was open and is not judged: what is kept, and what follows, leaves with the others. */
+static void flow_release(struct sl_filter *f, struct screen *s, struct screen_flow *fl)
+{
+	fl->state = RELEASED;
+	if (s->miss_port == 0 && !s->classify)
+		sl_count(&s->matched);	/* grep -v: what passes is what was asked for */
+	flow_give(f, s, fl);
+}
+
+/* No pattern will be found in it any more: what is kept leaves. */
+static void flow_end(struct sl_filter *f, struct screen *s, struct screen_flow *fl)
+{
+	if (fl->state < MATCHED)
+		sl_count(&s->clean);
+	if (fl->state == OPEN)
+		flow_release(f, s, fl);
+}
+
+/* The same, and what is to come under its number is another flow. */
+static void flow_over(struct sl_filter *f, struct screen *s, struct screen_flow *fl)
+{
+	if (!fl->done)
+		flow_end(f, s, fl);
+	flow_put(s, fl);
 }
 
 static int by_seq(const void *x, const void *y)
@@ -390,85 +474,72 @@ static int by_seq(const void *x, const void *y)
 	return a->key < b->key ? -1 : a->key > b->key;
 }
 
-/* Flows that are not closed, the one that waited longest first. NULL when memory is out. */
+/* Flows, the one that waited longest first. NULL when memory is out. */
 static struct screen_flow **flows_by_age(const struct screen *s, uint32_t *n)
 {
 	struct screen_flow **all = malloc((s->n_flows + 1) * sizeof(*all));
 
 	*n = 0;
 	for (uint32_t i = 0; all && i <= s->table_mask; i++) {
-		struct screen_flow *fl = s->table[i].at ? flow_at(s, s->table[i].at - 1) : NULL;
-
-		if (fl && !fl->done)
-			all[(*n)++] = fl;
+		if (s->table[i].at)
+			all[(*n)++] = flow_at(s, s->table[i].at - 1);
 	}
 	if (all)
 		qsort(all, *n, sizeof(*all), by_seq);
 	return all;
 }
 
+static uint64_t in_use(const struct screen *s)
+{
+	return s->held + (uint64_t)s->n_flows * FLOW_COST;
+}
+
 /*
  * Too much is kept altogether: release flows until an eighth is free, those first that
  * waited longest. Looking for them costs a sort, which so many blocks share
- * that a list in order, kept for each block, would cost more.
+ * that a list in order, kept for each block, would cost more. False when there is
+ * no memory for that.
  */
-static void evict(struct sl_filter *f, struct screen *s)
+static bool evict(struct sl_filter *f, struct screen *s)
 {
 	uint64_t enough = s->memory - s->memory / 8;
 	struct screen_flow **all;
 	uint32_t n;
 
 	all = flows_by_age(s, &n);
-	for (uint32_t i = 0; i < n && s->held > enough; i++) {
-		if (all[i]->state != OPEN)
+	for (uint32_t i = 0; all && i < n && in_use(s) > enough; i++) {
+		if (all[i]->state != OPEN || !all[i]->last)
 			continue;
-		all[i]->state = RELEASED;
 		sl_count(&s->evicted);
-		flow_give(f, s, all[i]);
+		flow_release(f, s, all[i]);
 	}
 	free(all);
+	return all;
 }
 
-/* No pattern will be found in it any more: what is kept leaves. */
-static void flow_end(struct sl_filter *f, struct screen *s, struct screen_flow *fl)
+/*
+ * There are so many flows that they fill half of the memory: those that were silent
+ * longest are over. Those with a match come last: forgotten, they would go on
+ * among the others.
+ */
+static bool evict_flows(struct sl_filter *f, struct screen *s)
 {
-	if (fl->state < MATCHED) {
-		fl->state = RELEASED;
-		sl_count(&s->clean);
-		if (s->miss_port == 0 && !s->classify)
-			sl_count(&s->matched);	/* grep -v: what passes is what was asked for */
+	uint32_t n, enough = (uint32_t)((s->memory / 2 - s->memory / 16) / FLOW_COST);
+	struct screen_flow **all;
+
+	all = flows_by_age(s, &n);
+	for (int matched = 0; all && matched < 2; matched++) {
+		for (uint32_t i = 0; i < n && s->n_flows > enough; i++) {
+			if (!all[i] || (all[i]->state >= MATCHED && !all[i]->done) != matched)
+				continue;
+			if (!all[i]->done)
+				sl_count(&s->evicted);
+			flow_over(f, s, all[i]);
+			all[i] = NULL;
+		}
 	}
-	flow_give(f, s, fl);
-}
-
-/* Forget the flows that were closed long ago. */
-static void flows_forget(struct screen *s, uint64_t now_ns)
-{
-	while (s->closed_first) {
-		struct screen_flow *fl = flow_at(s, s->closed_first - 1);
-
-		if (s->n_closed <= LINGER_MAX && now_ns <= fl->closed_ns + LINGER_NS)
-			return;
-		s->closed_first = fl->next;
-		s->n_closed--;
-		flow_put(s, fl);
-	}
-}
-
-static void flow_close(struct screen *s, struct screen_flow *fl, uint64_t now_ns)
-{
-	uint32_t at = index_of(s, fl) + 1;
-
-	fl->done = 1;
-	fl->closed_ns = now_ns;
-	fl->next = 0;
-	if (s->closed_first)
-		flow_at(s, s->closed_last - 1)->next = at;
-	else
-		s->closed_first = at;
-	s->closed_last = at;
-	s->n_closed++;
-	flows_forget(s, now_ns);
+	free(all);
+	return all;
 }
 
 static void flow_matched(struct sl_filter *f, struct screen *s, struct screen_flow *fl, uint32_t pattern)
@@ -484,12 +555,35 @@ static void flow_matched(struct sl_filter *f, struct screen *s, struct screen_fl
 	flow_give(f, s, fl);
 }
 
+/* The flow of a block, made when it is new; NULL when memory is out. */
+static struct screen_flow *flow_of(struct sl_filter *f, struct screen *s, const struct sl_block *b)
+{
+	struct screen_flow *fl = flow_find(s, b->stream >> 1);
+
+	if (fl && b->time_ns > over_ns(s, fl)) {
+		flow_over(f, s, fl);
+		fl = NULL;
+	}
+	if (!fl) {
+		if ((s->n_flows + 1ull) * FLOW_COST > s->memory / 2 && !evict_flows(f, s))
+			return NULL;
+		fl = flow_new(s, b->stream >> 1, b->time_ns);
+	}
+	if (!fl)
+		return NULL;
+	if (b->time_ns > fl->time_ns)
+		fl->time_ns = b->time_ns;
+	/* All that a tick gives has the tick's number; the flow's own one is another's never. */
+	if (!f->order)
+		fl->seq = sl_seq(f);
+	return fl;
+}
+
 static void judge_stream(struct sl_filter *f, struct screen *s, struct sl_block *b)
 {
 	const struct screen_rules *r = f->shared;
-	struct screen_flow *fl = flow_get(s, b->stream >> 1);
+	struct screen_flow *fl = flow_of(f, s, b);
 	bool close = b->flags & SL_B_CLOSE;
-	uint64_t now_ns = b->time_ns;
 	uint32_t pattern;
 
 	if (!fl) {
@@ -500,7 +594,6 @@ static void judge_stream(struct sl_filter *f, struct screen *s, struct sl_block 
 		leave(f, s, fl, b);
 		return;
 	}
-	fl->seq = sl_seq(f);
 	if (fl->state < MATCHED && b->len) {
 		struct sl_ac_state *st = &fl->st[b->stream & 1];
 
@@ -512,18 +605,22 @@ static void judge_stream(struct sl_filter *f, struct screen *s, struct sl_block 
 	}
 	if (fl->state == OPEN && !close) {
 		if (s->hold && fl->kept_bytes + b->len <= s->hold && flow_keep(f, s, fl, b)) {
-			if (s->held > s->memory)
-				evict(f, s);
+			if (in_use(s) > s->memory && !evict(f, s))
+				flow_release(f, s, fl);
 			return;
 		}
-		fl->state = RELEASED;
-		flow_give(f, s, fl);
+		flow_release(f, s, fl);
 	}
 	if (close)
 		flow_end(f, s, fl);
 	leave(f, s, fl, b);
-	if (close)
-		flow_close(s, fl, now_ns);
+	if (close) {
+		uint32_t at = index_of(s, fl) + 1;
+
+		fl->done = 1;
+		wheel_remove(s, fl);
+		wheel_add(s, fl, at);
+	}
 }
 
 static void judge_packet(struct sl_filter *f, struct screen *s, struct sl_block *b)
@@ -566,15 +663,79 @@ int screen_work(struct sl_filter *f, struct sl_batch *in)
 	return 0;
 }
 
+static int due_add(struct screen *s, struct screen_flow *fl)
+{
+	struct screen_flow **more;
+
+	if (s->n_due == s->due_size) {
+		more = realloc(s->due, (s->due_size * 2ull + 64) * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		s->due = more;
+		s->due_size = s->due_size * 2 + 64;
+	}
+	s->due[s->n_due++] = fl;
+	return 0;
+}
+
+/* One bucket: flows that are over and keep something are put aside, to give it in order. */
+static int wheel_turn(struct sl_filter *f, struct screen *s, uint32_t k, uint64_t now_ns)
+{
+	uint32_t at = s->wheel[k], next;
+	int err = 0;
+
+	/* The list is cut off: those that stay may come into this bucket again. */
+	s->wheel[k] = 0;
+	for (; at; at = next) {
+		struct screen_flow *fl = flow_at(s, at - 1);
+
+		next = fl->next;
+		wheel_add(s, fl, at);
+		if (now_ns <= over_ns(s, fl))
+			continue;
+		if (!fl->last)
+			flow_over(f, s, fl);
+		else if (due_add(s, fl) < 0)
+			err = -ENOMEM;
+	}
+	return err;
+}
+
+int screen_tick(struct sl_filter *f, uint64_t now_ns)
+{
+	struct screen *s = sl_state(f);
+	uint64_t grain = now_ns >> s->grain_shift, g;
+	int err = 0;
+
+	if (!s->bytes || grain <= s->grain)
+		return 0;
+	g = grain - s->grain > SCREEN_WHEEL ? grain - SCREEN_WHEEL : s->grain;
+	s->grain = grain;
+	while (g < grain)
+		err |= wheel_turn(f, s, ++g % SCREEN_WHEEL, now_ns);
+	if (s->n_due > 1)
+		qsort(s->due, s->n_due, sizeof(*s->due), by_seq);
+	for (uint32_t i = 0; i < s->n_due; i++) {
+		sl_order(f, s->due[i]->seq);
+		flow_over(f, s, s->due[i]);
+	}
+	s->n_due = 0;
+	return err ? sl_fail(f, "E302", "no memory for %s", f->name) : 0;
+}
+
 int screen_open(struct sl_filter *f)
 {
 	struct screen *s = sl_state(f);
+	uint64_t longest = (uint64_t)s->timeout > LINGER_NS ? (uint64_t)s->timeout : LINGER_NS;
 
 	s->bytes = sl_in_type(f) == SL_BYTES;
 	if (!f->shared)
 		return sl_fail(f, "E302", "%s has no patterns", f->name);
 	if (s->bytes && table_grow(s) < 0)
 		return sl_fail(f, "E302", "no memory for %s", f->name);
+	s->secret = sl_secret() | 1;
+	while (longest >> s->grain_shift > GRAINS)
+		s->grain_shift++;
 	return 0;
 }
 
@@ -591,8 +752,7 @@ int screen_flush(struct sl_filter *f)
 		return sl_fail(f, "E302", "no memory for %s", f->name);
 	for (uint32_t i = 0; i < n; i++) {
 		sl_order(f, all[i]->seq);
-		flow_end(f, s, all[i]);
-		flow_put(s, all[i]);
+		flow_over(f, s, all[i]);
 	}
 	free(all);
 	return 0;
@@ -601,7 +761,7 @@ int screen_flush(struct sl_filter *f)
 void screen_close(struct sl_filter *f)
 {
 	struct screen *s = sl_state(f);
-	struct screen_chunk *c;
+	struct screen_chunk *c, *next;
 
 	while ((c = s->free_chunk)) {
 		s->free_chunk = c->next;
@@ -611,8 +771,8 @@ void screen_close(struct sl_filter *f)
 	for (uint32_t i = 0; s->table && i <= s->table_mask; i++) {
 		struct screen_flow *fl = s->table[i].at ? flow_at(s, s->table[i].at - 1) : NULL;
 
-		while (fl && (c = fl->first)) {
-			fl->first = c->next;
+		for (c = fl && fl->last ? fl->last->next : NULL; c; c = next) {
+			next = c == fl->last ? NULL : c->next;
 			free(c);
 		}
 	}
@@ -620,4 +780,5 @@ void screen_close(struct sl_filter *f)
 		free(s->slab[i]);
 	free(s->slab);
 	free(s->table);
+	free(s->due);
 }

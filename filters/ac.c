@@ -22,9 +22,13 @@
  * of the connection its blocks are kept, at most hold= bytes of them; then they
  * pass on. When a pattern turns up after that, the rest of the connection leaves with
  * the matches and the stream is counted as late too. Nothing is copied while it
- * is kept. hold=0 keeps nothing. memory= bounds what all connections together keep
- * (of each worker); beyond it those that have been silent longest pass early,
- * counted as evicted. Across a gap in a stream nothing is found.
+ * is kept. hold=0 keeps nothing. Across a gap in a stream nothing is found.
+ *
+ * A connection that is not closed ends after timeout= without a packet. Packets that
+ * come up to a minute after the one that closed it go where it went. memory= bounds what
+ * all connections together need (of each worker): beyond it those that have been
+ * silent longest pass early, counted as evicted. Half of it is for the connections
+ * themselves, 96 bytes each; beyond that they are forgotten, those with a match last.
  *
  * On packets each one is judged for itself, headers included.
  *
@@ -43,7 +47,9 @@ static const struct sl_param ac_params[] = {
 	SL_SIZE(struct screen, hold, .def = 1 << 20, .unit = "bytes",
 		.help = "kept of a stream until it is judged"),
 	SL_SIZE(struct screen, memory, .def = 256 << 20, .min = 1 << 16, .unit = "bytes",
-		.help = "kept of all streams together"),
+		.help = "for all streams together"),
+	SL_TIME(struct screen, timeout, .def = 3600e9, .min = 1,
+		.help = "a stream without packets for so long has ended"),
 	{ }
 };
 
@@ -107,6 +113,7 @@ const struct sl_filter_type sl_ac_type = {
 	.class_at   = screen_class_at,
 	.open	    = ac_open,
 	.work	    = screen_work,
+	.tick	    = screen_tick,
 	.flush	    = screen_flush,
 	.close	    = screen_close,
 	.examples   = ac_examples,

@@ -17,9 +17,9 @@
  *
  * On byte streams a whole connection passes, from its first block on, when either
  * direction holds the pattern, also across the border of two segments. hold= and
- * memory= bound what is kept until that is known, as they do for ac: what grew
- * beyond and matches later passes from there on, counted as late. On packets each
- * one is judged for itself, headers included.
+ * memory= bound what is kept until that is known, and timeout= ends what is silent,
+ * as they do for ac: what grew beyond and matches later passes from there on,
+ * counted as late. On packets each one is judged for itself, headers included.
  *
  * The exit status of a run with grep is that of grep(1): 0 when something
  * passed, 1 when nothing did, 2 on trouble.
@@ -36,7 +36,9 @@ static const struct sl_param grep_params[] = {
 	SL_SIZE(struct screen, hold, .def = 1 << 20, .unit = "bytes",
 		.help = "kept of a stream until it is judged"),
 	SL_SIZE(struct screen, memory, .def = 256 << 20, .min = 1 << 16, .unit = "bytes",
-		.help = "kept of all streams together"),
+		.help = "for all streams together"),
+	SL_TIME(struct screen, timeout, .def = 3600e9, .min = 1,
+		.help = "a stream without packets for so long has ended"),
 	{ }
 };
 
@@ -97,6 +99,7 @@ const struct sl_filter_type sl_grep_type = {
 	.release  = screen_release,
 	.open	  = grep_open,
 	.work	  = screen_work,
+	.tick	  = screen_tick,
 	.flush	  = screen_flush,
 	.close	  = screen_close,
 	.examples = grep_examples,

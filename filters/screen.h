@@ -13,11 +13,14 @@
  *	RELEASED	LATE (3)	clean			-
  *	MATCHED, LATE	-		-			-
  *
+ * Its end is a block that closes it, or `timeout` without any block, or that the input
+ * is over, or that there are too many flows.
+ *
  *	(1) what is kept, and all that follows, leaves with the matches
  *	(2) what is kept leaves with the others
  *	(3) what follows leaves with the matches; what has left is too late
  *
- * After its end a flow does not change; packets that straggle in go where it went.
+ * After its close a flow does not change; packets that straggle in go where it went.
  *
  * Never: a move back to OPEN; a block that is kept in another state than OPEN;
  * blocks of one flow in another order than that in which they came.
@@ -39,6 +42,8 @@ struct screen_rules {
 struct screen_flow;
 struct screen_chunk;
 
+enum { SCREEN_WHEEL = 256 };		/* more than twice the grains of the longest life */
+
 /* State of either filter. */
 struct screen {
 	/* parameters */
@@ -46,6 +51,7 @@ struct screen {
 	int syntax;
 	bool nocase, invert;
 	uint64_t hold, memory;
+	int64_t timeout;
 	/* chosen by open() */
 	unsigned int hit_port, miss_port;
 	bool classify;			/* the group becomes the class of a match */
@@ -53,9 +59,16 @@ struct screen {
 	/* flows, found by number: open addressing, at most half full */
 	struct { uint32_t key, at; } *table;	/* at: 0 free, else index + 1 */
 	uint32_t table_mask, n_flows;
+	uint64_t secret;		/* odd: the table's hash */
 	struct screen_flow **slab;
 	uint32_t n_slabs, free_flow;	/* index + 1 of the first free one */
-	uint32_t closed_first, closed_last, n_closed;	/* a queue, likewise by index + 1 */
+	/* when they are over; see ac-screen.c */
+	uint32_t wheel[SCREEN_WHEEL];	/* index + 1 of the first in a bucket */
+	uint64_t grain;			/* of the latest tick */
+	unsigned int grain_shift;	/* a grain is 2^grain_shift ns */
+	struct screen_flow **due;	/* what a tick gives blocks of */
+	uint32_t n_due, due_size;
+
 	struct screen_chunk *free_chunk;
 	uint64_t held;			/* bytes kept, and something for each block */
 	/* values */
@@ -83,6 +96,7 @@ const char *screen_class_at(const void *shared, unsigned int i);
 /* Before: hit_port, miss_port, classify. */
 int screen_open(struct sl_filter *f);
 int screen_work(struct sl_filter *f, struct sl_batch *in);
+int screen_tick(struct sl_filter *f, uint64_t now_ns);
 int screen_flush(struct sl_filter *f);
 void screen_close(struct sl_filter *f);
 

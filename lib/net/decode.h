@@ -80,6 +80,10 @@ bool sl_proto_has_ports(uint8_t proto);
  * protocol alone; all that is not IP has the same hash. */
 uint32_t sl_flow_hash(struct sl_block *b, const uint8_t *frame);
 
+/* A number that no packet's maker can know, to key hash tables with that hold what
+ * packets say. Nothing that is given or printed may depend on it. */
+uint64_t sl_secret(void);
+
 /* "10.0.0.1", "2001:db8::1"; buf of at least 46 bytes; returns buf. */
 const char *sl_addr_text(bool v6, const uint8_t *addr, char *buf);
 

@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 /* ICMP types that answer each other, so that both are one flow. */
 static const uint8_t icmp4_pairs[][2] = {
@@ -178,4 +180,16 @@ const char *sl_community_id(const struct sl_tuple *t, char *buf)
 	buf[1] = ':';
 	base64_20(sum, buf + 2);
 	return buf;
+}
+
+uint64_t sl_secret(void)
+{
+	struct timespec t;
+	uint64_t v;
+
+	/* Never in want of patience: what is early in the boot gets the next best. */
+	if (getrandom(&v, sizeof(v), GRND_NONBLOCK) == sizeof(v))
+		return v;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return ((uint64_t)t.tv_nsec << 32 ^ (uint64_t)(uintptr_t)&t) * 0x9e3779b97f4a7c15u;
 }
