@@ -27,6 +27,6 @@ const struct sl_filter_type sl_pass_type = {
 	.group	= "flow",
 	.in	= SL_ANY,
 	.out	= SL_SAME,
-	.flags	= SL_F_SHARD | SL_F_HIDDEN,
+	.flags	= SL_F_SHARD | SL_F_HIDDEN | SL_F_JUNCTION,
 	.work	= pass_work,
 };

@@ -483,6 +483,7 @@ const struct sl_filter_type sl_pcapin_type = {
 	.params	  = pcapin_params,
 	.values	  = pcapin_values,
 	.out	  = SL_PACKET,
+	.flags	  = SL_F_READS,
 	.prepare  = pcapin_prepare,
 	.open	  = pcapin_open,
 	.pull	  = pcapin_pull,

@@ -4,8 +4,8 @@
  *
  * The library never prints. What a person must read is collected in a
  * struct sl_diags that the caller owns and passes in; the command line (or
- * your program) turns it into text with sl_diag_format() or into JSON with
- * sl_diag_json(), or reads the fields.
+ * your program) turns it into text with sl_diags_format() or into JSON with
+ * sl_diags_json(), or reads the fields.
  *
  * Texts inside a diagnostic belong to the sl_diags that holds it and live as
  * long as it does.

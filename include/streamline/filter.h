@@ -80,7 +80,6 @@ struct sl_param {
 	 * "file"): the plan supplies it and says so. `out` holds 4096 bytes.
 	 * Returns 0, or -ENOENT when there is nothing to supply. */
 	int (*supply)(char *out, size_t size);
-	/* the value changes what other filters see: shown by inspect as such */
 	const char *unit;		/* shown by inspect: "packets", "bytes" */
 };
 
@@ -149,7 +148,10 @@ enum sl_filter_flag {
 	SL_F_STDOUT	= 1 << 2,	/* writes data to standard output (see also SL_P_OUT_FILE "-") */
 	SL_F_HIDDEN	= 1 << 3,	/* not listed: made by the planner alone */
 	SL_F_EXCHANGE	= 1 << 4,	/* sl_feed() or sl_take() reach it: feed, take */
-	SL_F_PROCESS	= 1 << 5,	/* a process stands behind it: bytes are copied to it and back */
+	SL_F_PROCESS	= 1 << 5,	/* a process stands behind it: bytes are copied to it and back;
+					 * programs of the pipe dialect become its first parameter */
+	SL_F_READS	= 1 << 6,	/* a source that -r supplies, its first SL_P_IN_FILE the file */
+	SL_F_JUNCTION	= 1 << 7,	/* passes all on: stands for in and out of a macro */
 };
 
 struct sl_filter_type {
@@ -360,7 +362,7 @@ void sl_finished(struct sl_filter *f);
 
 /*
  * Report a failure while running (code E2xx, E3xx); the run ends with status 1
- * after draining. Returns -EIO to be returned. sl_warn_run() reports and goes on;
+ * after draining. Returns -EIO to be returned. sl_trouble() reports and goes on;
  * the run's exit status is still 1 when `failed`.
  */
 int sl_fail(struct sl_filter *f, const char *code, const char *fmt, ...)

@@ -91,6 +91,14 @@ const struct sl_filter_type *sl_type_find(const char *name)
 	return NULL;
 }
 
+const struct sl_filter_type *sl_type_flagged(unsigned int flag)
+{
+	for (unsigned int i = 0; sl_bundled[i]; i++)
+		if (sl_bundled[i]->flags & flag)
+			return sl_bundled[i];
+	return NULL;
+}
+
 static bool name_ok(const char *s)
 {
 	if (!s || !(*s >= 'a' && *s <= 'z'))

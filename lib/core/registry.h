@@ -16,5 +16,8 @@ extern const struct sl_filter_type *const sl_bundled[];	/* NULL-terminated, sort
 const struct sl_filter_type *sl_type_find(const char *name);
 /* All, sorted by name, NULL-terminated; good until the next sl_register(). */
 const struct sl_filter_type *const *sl_types(void);
+/* The bundled one that has this flag: for what the language itself stands for (-r, programs,
+ * junctions), so that nobody needs its name. NULL: the build has none. */
+const struct sl_filter_type *sl_type_flagged(unsigned int flag);
 
 #endif

@@ -108,7 +108,7 @@ struct sl_bnode {			/* a node while it is built; the node comes first */
 	const struct sl_tstage *st;	/* NULL: supplied */
 	bool broken;			/* something was wrong with it and said */
 	bool bad_args;
-	bool junction;			/* stands for in or out of a macro */
+	bool junction, junction_out;	/* stands for in or out of a macro; for out */
 	bool gone;			/* dissolved */
 	bool no_classes;		/* its names could not be read */
 	bool tainted;			/* an arrow into it was wrong: what it gets is not known */

@@ -290,7 +290,7 @@ static void add_ends(struct sl_build *b, struct sl_ends *to, const struct sl_end
  */
 static struct sl_bnode *program(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st)
 {
-	const struct sl_filter_type *exec = sl_type_find("exec");
+	const struct sl_filter_type *exec = sl_type_flagged(SL_F_PROCESS);
 	struct sl_targ arg = { 0 };
 	struct sl_span all = st->type_span;
 	struct sl_bnode *n;
@@ -339,8 +339,9 @@ static struct sl_bnode *junction(struct sl_build *b, struct sl_scope *s, const s
 		j->out = out;
 		j->name = st->input;
 		j->at = st->input ? st->input_span : st->ref_span;
-		j->node = sl_build_node(b, sl_type_find("pass"));
+		j->node = sl_build_node(b, sl_type_flagged(SL_F_JUNCTION));
 		j->node->junction = true;
+		j->node->junction_out = out;
 		j->node->scope = s;
 		j->node->st = st;
 		j->node->n.span = st->span;

@@ -44,7 +44,7 @@ bool sl_is_program(const char *word, bool no_env)
 }
 
 /* The stage as it was written, first word to last argument, is the command. */
-static void to_exec(struct sl_tree *t, struct sl_tstage *st)
+static void to_exec(struct sl_tree *t, struct sl_tstage *st, const struct sl_filter_type *exec)
 {
 	struct sl_span all = st->type_span;
 	struct sl_targ *arg = sl_arena_alloc(t->arena, sizeof(*arg));
@@ -59,7 +59,7 @@ static void to_exec(struct sl_tree *t, struct sl_tstage *st)
 	arg->value.text_len = all.len;
 	if (!arg->value.text)
 		return;
-	st->type = "exec";
+	st->type = exec->name;
 	st->args = arg;
 	st->n_args = 1;
 	st->from_pipe = false;
@@ -67,7 +67,9 @@ static void to_exec(struct sl_tree *t, struct sl_tstage *st)
 
 void sl_tree_programs(struct sl_tree *t)
 {
-	for (unsigned int i = 0; t->pipe_dialect && i < t->n_stmts; i++) {
+	const struct sl_filter_type *exec = sl_type_flagged(SL_F_PROCESS);
+
+	for (unsigned int i = 0; exec && t->pipe_dialect && i < t->n_stmts; i++) {
 		struct sl_tpipe *p = &t->stmts[i].pipe;
 
 		if (t->stmts[i].kind != SL_S_PIPE)
@@ -78,7 +80,7 @@ void sl_tree_programs(struct sl_tree *t)
 			if (st->kind == SL_A_FILTER && st->from_pipe && st->type_span.src &&
 			    !sl_type_find(st->type) &&
 			    (program_exists(st->type) || !near_a_filter(st->type)))
-				to_exec(t, st);
+				to_exec(t, st, exec);
 		}
 	}
 }

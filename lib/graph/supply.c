@@ -8,15 +8,13 @@
  */
 #include "graph/build.h"
 
-static const char file_source[] = "pcapin";	/* what -r stands for */
-
 static bool is_head(const struct sl_bnode *n)
 {
 	const struct sl_filter_type *t = n->n.type;
 
 	if (!t || !t->in || n->tainted || t->pull || n->gone)
 		return false;
-	return !(n->junction && n->brief_name[0] == 'o');
+	return !n->junction_out;
 }
 
 /* The heads, in text order. */
@@ -70,7 +68,7 @@ static struct sl_bnode *source_of(struct sl_build *b, const struct sl_filter_typ
 	return n;
 }
 
-static void no_source(struct sl_build *b, const struct sl_bnode *head)
+static void no_source(struct sl_build *b, const struct sl_bnode *head, const struct sl_filter_type *reader)
 {
 	struct sl_diag_new *d;
 
@@ -78,13 +76,14 @@ static void no_source(struct sl_build *b, const struct sl_bnode *head)
 	sl_err_label(d, "nothing flows into '%s'", head->junction ? head->scope->def->st->name :
 		     head->brief_name);
 	sl_err_note(d, "read a capture: streamline run -r FILE.pcap '...'");
-	sl_err_note(d, "or begin with a source: (%s FILE.pcap) > ...", file_source);
+	if (reader)
+		sl_err_note(d, "or begin with a source: (%s FILE.pcap) > ...", reader->name);
 	sl_build_in(head->scope, d);
 }
 
 void sl_supply_sources(struct sl_build *b)
 {
-	const struct sl_filter_type *t = sl_type_find(file_source);
+	const struct sl_filter_type *t = sl_type_flagged(SL_F_READS);
 	const char *const *f = b->o->read_files;
 	const struct sl_span nowhere = { 0 };
 	unsigned int n_heads, n_old = b->n_nodes, n_streams = b->n_streams, n_new, i, k;
@@ -104,7 +103,7 @@ void sl_supply_sources(struct sl_build *b)
 	}
 	if (!f || !*f || !t) {
 		if (n_heads && b->o->need_source)
-			no_source(b, heads[0]);
+			no_source(b, heads[0], t);
 		return;
 	}
 	for (; *f; f++) {

@@ -107,7 +107,7 @@ static struct sl_bnode *into(struct sl_build *b, const struct sl_arrow *a, const
 		return NULL;
 	}
 	if (e->node->junction && e->node->scope == a->scope) {
-		if (e->node->brief_name[0] == 'o')
+		if (e->node->junction_out)
 			return e->node;
 		d = sl_err(b->ds, "E155", e->at, "nothing flows into 'in': it is where the macro's input comes from");
 		sl_build_in(a->scope, d);
@@ -334,8 +334,7 @@ static bool may_leave(struct sl_build *b, const struct sl_arrow *a, const struct
 {
 	struct sl_diag_new *d;
 
-	if (e->kind == SL_END_NODE && e->node->junction && e->node->scope == a->scope &&
-	    e->node->brief_name[0] == 'o') {
+	if (e->kind == SL_END_NODE && e->node->junction_out && e->node->scope == a->scope) {
 		d = sl_err(b->ds, "E155", e->at, "nothing flows out of 'out': it is where the macro's output goes");
 		sl_build_in(a->scope, d);
 		return false;
