@@ -4,9 +4,8 @@
  *
  *	open -> (begun: emptied, header written) -> frames ... -> done
  *
- * The file is made when it is opened, so that a wrong name shows before anything
- * runs, but what it held is thrown away only with the first frames: by then all
- * sources are open, and a file that is being read is noticed.
+ * When the file is made, emptied and removed again, and who may write it, is told
+ * in core/target.h.
  *
  * Frames go out by batches: put() collects, flush() writes all with as few
  * system calls as it can. Frames are not copied, unless they are so small that
@@ -27,9 +26,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include <sys/uio.h>
 
+#include "core/target.h"
 #include "streamline/block.h"
 
 #define SL_CAPFILE_BATCH	256		/* frames collected before a flush is due */
@@ -41,24 +40,16 @@ struct sl_capfile_iface {
 };
 
 struct sl_capfile {
-	char *path;		/* "-": standard output */
-	int fd;			/* -1: closed for now */
+	struct sl_target to;
 	bool ng;		/* pcapng */
-	bool disk;		/* a file on disk, maybe behind standard output */
-	bool regular;		/* a file on disk that is ours alone */
-	bool made;		/* it was not there before */
-	bool begun, failed;
-	bool ours;		/* claimed: no other sink may have it */
+	int error;		/* of the first write that failed, negative; then no more is written */
 	bool nano;		/* pcap: unit of the fraction */
 	uint16_t link;		/* pcap: of all its frames */
-	dev_t dev;
-	ino_t ino;
 	uint64_t size;		/* up to the last whole record */
 	uint64_t packets, bytes, rounded;
 	struct sl_capfile_iface *ifaces;
 	uint32_t n_ifaces, last_iface;
 	struct sl_capfile *older, *newer;	/* of the open ones: the owner's list */
-	struct sl_capfile *claimed;		/* see claim() */
 };
 
 /* What is collected for one file between two flushes. One for a filter is enough. */
@@ -75,16 +66,11 @@ struct sl_capfile_batch {
 /* Which clock to write. */
 enum sl_capfile_clock { SL_CLOCK_AUTO, SL_CLOCK_US, SL_CLOCK_NS };
 
-/* 0 or -errno. `path` is copied. */
+/* 0 or -errno, as of sl_target_open(). */
 int sl_capfile_open(struct sl_capfile *o, const char *path, bool ng);
-/* Close the descriptor, and open it again at the end. */
-void sl_capfile_pause(struct sl_capfile *o);
-int sl_capfile_resume(struct sl_capfile *o);
-
 /*
- * Before the first frame (of link type `link`): empty the file. Returns 0, or
- * -ETXTBSY when it is being read, -EEXIST when it is being written elsewhere in
- * this process, or -errno.
+ * Before the first frame (of link type `link`): empty the file. Returns 0 or -errno,
+ * as sl_target_begin().
  */
 int sl_capfile_begin(struct sl_capfile *o, uint16_t link, bool nano);
 
@@ -97,6 +83,13 @@ int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struc
  * collected frames are in the file.
  */
 int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned int *n_good);
+
+/* Forget what was collected: its file can't be written. */
+static inline void sl_capfile_drop(struct sl_capfile_batch *t)
+{
+	t->n = t->n_iov = 0;
+	t->staged = t->total = t->before = 0;
+}
 
 /* The end: a file without frames gets its header. Returns 0 or -errno. */
 int sl_capfile_done(struct sl_capfile *o);

@@ -24,7 +24,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "core/target.h"
 
 #define SL_MAPS	256	/* at once, in one process */
 
@@ -33,8 +34,7 @@ struct sl_map {		/* a slot of a static table, since a signal handler reads it */
 	_Atomic size_t len;		/* whole pages */
 	_Atomic size_t good;
 	size_t populated;		/* sl_map_ahead() */
-	dev_t dev;
-	ino_t ino;
+	struct sl_claim claim;		/* so that nobody here empties the file */
 };
 
 /* Map `len` bytes of a regular file. 0, or a negative errno (-EMFILE: no slot left). */
@@ -49,8 +49,5 @@ static inline size_t sl_map_good(const struct sl_map *m)
 
 /* Have the pages around `at` and some more in place before they are touched one by one. */
 void sl_map_ahead(struct sl_map *m, size_t at);
-
-/* Is that file mapped here, so that emptying it would be a mistake? */
-bool sl_map_uses(dev_t dev, ino_t ino);
 
 #endif

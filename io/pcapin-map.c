@@ -117,8 +117,7 @@ int sl_map_new(int fd, size_t len, struct sl_map **out)
 	madvise(p, whole, MADV_SEQUENTIAL);
 	n_maps++;
 	m->populated = 0;
-	m->dev = st.st_dev;
-	m->ino = st.st_ino;
+	sl_claim_read(&m->claim, &st);
 	atomic_store(&m->good, len);
 	atomic_store(&m->len, whole);
 	atomic_store(&m->base, (uintptr_t)p);
@@ -132,6 +131,7 @@ void sl_map_free(struct sl_map *m)
 {
 	if (!m)
 		return;
+	sl_claim_drop(&m->claim);
 	pthread_mutex_lock(&lock);
 	munmap((void *)atomic_load(&m->base), atomic_load(&m->len));
 	atomic_store(&m->base, 0);
@@ -151,15 +151,4 @@ void sl_map_ahead(struct sl_map *m, size_t at)
 	(void)madvise((void *)(atomic_load_explicit(&m->base, memory_order_relaxed) + m->populated), n,
 		      MADV_POPULATE_READ);
 	m->populated += n;
-}
-
-bool sl_map_uses(dev_t dev, ino_t ino)
-{
-	bool used = false;
-
-	pthread_mutex_lock(&lock);
-	for (unsigned int i = 0; i < SL_MAPS && !used; i++)
-		used = atomic_load(&maps[i].base) && maps[i].dev == dev && maps[i].ino == ino;
-	pthread_mutex_unlock(&lock);
-	return used;
 }

@@ -1,133 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* io/pcapout-file.c -- see capfile.h */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cap/cap.h"
 #include "capfile.h"
 #include "core/outfile.h"
-#include "map.h"
 
 #define SNAPLEN		262144
 #define COPY_BELOW	256u	/* smaller frames are staged beside their header */
 #define MAX_IFACES	1024	/* more of them are told apart by link type only */
 #define APPLICATION	"streamline"
 
-/*
- * Regular files that this process writes, so that two sinks do not share one.
- * The list goes through `claimed`.
- */
-static struct sl_capfile *claims;
-static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int claim(struct sl_capfile *o)
-{
-	struct sl_capfile *c;
-
-	pthread_mutex_lock(&claims_lock);
-	for (c = claims; c; c = c->claimed)
-		if (c->dev == o->dev && c->ino == o->ino)
-			break;
-	if (!c) {
-		o->claimed = claims;
-		claims = o;
-	}
-	pthread_mutex_unlock(&claims_lock);
-	return c ? -EEXIST : 0;
-}
-
-static void unclaim(struct sl_capfile *o)
-{
-	struct sl_capfile **at;
-
-	pthread_mutex_lock(&claims_lock);
-	for (at = &claims; *at; at = &(*at)->claimed) {
-		if (*at == o) {
-			*at = o->claimed;
-			break;
-		}
-	}
-	pthread_mutex_unlock(&claims_lock);
-}
-
 int sl_capfile_open(struct sl_capfile *o, const char *path, bool ng)
 {
-	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
-	struct stat st;
-	int r;
-
-	*o = (struct sl_capfile){ .fd = -1, .ng = ng };
-	o->path = strdup(path);
-	if (!o->path)
-		return -ENOMEM;
-	if (!strcmp(path, "-")) {
-		o->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	} else {
-		o->fd = open(path, flags | O_EXCL, 0666);
-		o->made = o->fd >= 0;
-		if (o->fd < 0 && errno == EEXIST)
-			o->fd = open(path, flags, 0666);
-	}
-	if (o->fd < 0 || fstat(o->fd, &st) < 0) {
-		r = -errno;
-		sl_capfile_undo(o);
-		return r;
-	}
-	o->disk = S_ISREG(st.st_mode);
-	o->regular = o->disk && strcmp(path, "-");
-	o->dev = st.st_dev;
-	o->ino = st.st_ino;
-	return 0;
-}
-
-void sl_capfile_pause(struct sl_capfile *o)
-{
-	if (o->fd >= 0)
-		close(o->fd);
-	o->fd = -1;
-}
-
-int sl_capfile_resume(struct sl_capfile *o)
-{
-	if (o->fd < 0)
-		o->fd = open(o->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-	return o->fd < 0 ? -errno : 0;
-}
-
-static int make_ours(struct sl_capfile *o)
-{
-	int r;
-
-	if (!o->regular)
-		return 0;
-	if (sl_map_uses(o->dev, o->ino))
-		return -ETXTBSY;
-	r = claim(o);
-	if (r < 0)
-		return r;
-	o->ours = true;
-	return ftruncate(o->fd, 0) < 0 ? -errno : 0;
+	*o = (struct sl_capfile){ .ng = ng };
+	return sl_target_open(&o->to, path);
 }
 
 int sl_capfile_begin(struct sl_capfile *o, uint16_t link, bool nano)
 {
 	int r;
 
-	if (o->begun)
+	if (o->to.begun)
 		return 0;
-	r = make_ours(o);
-	if (r < 0) {
-		o->failed = true;
-		return r;
-	}
-	o->begun = true;
+	r = sl_target_begin(&o->to);
+	if (r < 0)
+		return o->error = r;
 	o->link = link;
 	o->nano = nano;
 	return 0;
@@ -257,8 +160,12 @@ int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struc
 	if (o->ng) {
 		int r = put_ng(o, t, b, frame, nano);
 
-		if (r < 0)
+		if (r < 0) {
+			/* no header without a frame */
+			if (!t->n)
+				sl_capfile_drop(t);
 			return r;
+		}
 	} else {
 		put_pcap(o, t, b, frame);
 		nano = o->nano;
@@ -296,17 +203,17 @@ static int write_all(struct sl_capfile *o, struct iovec *v, unsigned int n, size
 	while (n) {
 		int some = n < IOV_MAX ? (int)n : IOV_MAX;
 
-		if (o->regular) {
+		if (o->to.regular) {
 			do
-				r = writev(o->fd, v, some);
+				r = writev(o->to.fd, v, some);
 			while (r < 0 && errno == EINTR);
 			if (r < 0)
 				r = -errno;
 		} else {
-			r = sl_writev_quiet(o->fd, v, some);
+			r = sl_writev_quiet(o->to.fd, v, some);
 		}
 		if (r == -EAGAIN) {
-			struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+			struct pollfd p = { .fd = o->to.fd, .events = POLLOUT };
 
 			poll(&p, 1, -1);
 			continue;
@@ -350,38 +257,22 @@ int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned 
 	good = r == 0 ? t->total : n ? t->end[n - 1] : done >= t->before ? t->before : 0;
 	o->size += good;
 	if (r < 0) {
-		off_t at = o->disk ? lseek(o->fd, 0, SEEK_CUR) : -1;
-
-		o->failed = true;
-		if (at >= 0 && ftruncate(o->fd, at - (off_t)(done - good)) == 0)
-			lseek(o->fd, at - (off_t)(done - good), SEEK_SET);
+		o->error = r;
+		sl_target_cut(&o->to, (off_t)(done - good));
 	}
-	t->n = t->n_iov = 0;
-	t->staged = t->total = t->before = 0;
+	sl_capfile_drop(t);
 	return r;
-}
-
-static void close_up(struct sl_capfile *o)
-{
-	if (o->ours)
-		unclaim(o);
-	sl_capfile_pause(o);
-	free(o->path);
-	free(o->ifaces);
-	o->path = NULL;
-	o->ifaces = NULL;
-	o->begun = o->ours = false;
 }
 
 int sl_capfile_done(struct sl_capfile *o)
 {
 	uint8_t head[320];
 	size_t n = SL_CAP_FILE_HDR, done;
-	int r = 0;
+	int r = 0, e;
 
-	if (!o->path)
+	if (!o->to.path)
 		return 0;
-	if (!o->begun && !o->failed && o->fd >= 0) {
+	if (!o->to.begun && !o->error && o->to.fd >= 0) {
 		/* Nothing came: a file that says so. */
 		r = sl_capfile_begin(o, 1, false);
 		if (r == 0) {
@@ -399,18 +290,15 @@ int sl_capfile_done(struct sl_capfile *o)
 				o->size = n;
 		}
 	}
-	if (o->fd >= 0 && close(o->fd) < 0 && r == 0)
-		r = -errno;
-	o->fd = -1;
-	close_up(o);
-	return r;
+	free(o->ifaces);
+	o->ifaces = NULL;
+	e = sl_target_close(&o->to);
+	return r < 0 ? r : e;
 }
 
 void sl_capfile_undo(struct sl_capfile *o)
 {
-	if (!o->path)
-		return;
-	if (o->made && !o->begun)
-		unlink(o->path);
-	close_up(o);
+	free(o->ifaces);
+	o->ifaces = NULL;
+	sl_target_undo(&o->to);
 }

@@ -245,7 +245,7 @@ static int grow(struct pcapout *s)
 	if (!hash)
 		return -ENOMEM;
 	for (struct out *o = s->all; o; o = o->next) {
-		struct out **at = &hash[hash_of(o->file.path) & (size - 1)];
+		struct out **at = &hash[hash_of(o->file.to.path) & (size - 1)];
 
 		o->hash_next = *at;
 		*at = o;
@@ -274,15 +274,22 @@ static void list(struct pcapout *s, struct sl_capfile *c)
 	s->n_open++;
 }
 
-/* Room for one more open file. Files that have nothing written yet keep theirs too. */
+/* Close the file that was used least recently, for a while. False: none is open. */
+static bool give_way(struct pcapout *s)
+{
+	struct sl_capfile *c = s->oldest;
+
+	if (!c)
+		return false;
+	unlist(s, c);
+	sl_target_pause(&c->to);
+	return true;
+}
+
 static void make_room(struct pcapout *s)
 {
-	if (s->n_open >= s->max_open && s->oldest) {
-		struct sl_capfile *c = s->oldest;
-
-		unlist(s, c);
-		sl_capfile_pause(c);
-	}
+	if (s->n_open >= s->max_open)
+		give_way(s);
 }
 
 static int use(struct pcapout *s, struct out *o)
@@ -290,7 +297,7 @@ static int use(struct pcapout *s, struct out *o)
 	struct sl_capfile *c = &o->file;
 	int r = 0;
 
-	if (c->fd >= 0) {
+	if (c->to.fd >= 0) {
 		if (s->newest != c) {
 			unlist(s, c);
 			list(s, c);
@@ -298,7 +305,9 @@ static int use(struct pcapout *s, struct out *o)
 		return 0;
 	}
 	make_room(s);
-	r = sl_capfile_resume(c);
+	r = sl_target_resume(&c->to);
+	while ((r == -EMFILE || r == -ENFILE) && give_way(s))
+		r = sl_target_resume(&c->to);
 	if (r == 0)
 		list(s, c);
 	return r;
@@ -317,9 +326,12 @@ static int out_new(struct sl_filter *f, const char *name, struct out **res)
 	}
 	make_room(s);
 	r = sl_capfile_open(&o->file, name, ng);
+	/* The process may have fewer descriptors left than we would take. */
+	while ((r == -EMFILE || r == -ENFILE) && give_way(s))
+		r = sl_capfile_open(&o->file, name, ng);
 	if (r < 0) {
 		free(o);
-		return sl_fail(f, "E206", "cannot write %s: %s", name, strerror(-r));
+		return sl_fail(f, "E206", "cannot write %s: %s", name, sl_target_why(r));
 	}
 	list(s, &o->file);
 	at = &s->hash[hash_of(name) & (s->hash_size - 1)];
@@ -338,13 +350,13 @@ static int out_named(struct sl_filter *f, const char *name, struct out **res)
 	struct pcapout *s = sl_state(f);
 	struct out *o = s->hash_size ? s->hash[hash_of(name) & (s->hash_size - 1)] : NULL;
 
-	while (o && strcmp(o->file.path, name))
+	while (o && strcmp(o->file.to.path, name))
 		o = o->hash_next;
 	*res = o;
 	return o ? 0 : out_new(f, name, res);
 }
 
-/* The file that a block belongs to, begun. 1: there is none for it (said once). */
+/* The file that a block belongs to, begun. 1: there is none for it, 2: it takes no more (both were said). */
 static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
 {
 	struct pcapout *s = sl_state(f);
@@ -362,7 +374,7 @@ static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
 	r = out_named(f, name, &o);
 	if (r < 0)
 		return r;
-	if (!o->file.ng && o->file.begun && o->file.link != b->link) {
+	if (!o->file.ng && o->file.to.begun && o->file.link != b->link) {
 		char buf[16];
 
 		if (!strcmp(name, "-")) {
@@ -378,16 +390,14 @@ static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
 		if (r < 0)
 			return r;
 	}
-	if (!o->file.begun) {
+	if (o->file.error)
+		return 2;
+	if (!o->file.to.begun) {
 		r = use(s, o);
 		if (r == 0)
 			r = sl_capfile_begin(&o->file, b->link, nano);
-		if (r == -ETXTBSY)
-			return sl_fail(f, "E206", "cannot write %s: it is being read by this very pipeline", name);
-		if (r == -EEXIST)
-			return sl_fail(f, "E206", "cannot write %s: another pcapout writes it already", name);
 		if (r < 0)
-			return sl_fail(f, "E206", "cannot write %s: %s", name, strerror(-r));
+			return sl_fail(f, "E206", "cannot write %s: %s", name, sl_target_why(r));
 	}
 	s->memo = o;
 	s->memo_class = b->class;
@@ -398,17 +408,11 @@ static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
 
 /* ---- working ----------------------------------------------------------- */
 
-static const char *loss_of(int error)
-{
-	return error == -ENOSPC || error == -EDQUOT || error == -EFBIG ? "disk full" :
-	       error == -EPIPE ? "reader gone" : "write failed";
-}
-
 /* Words for a failed write: what the file holds now. */
 static int report(struct sl_filter *f, struct sl_capfile *c, int error)
 {
 	struct pcapout *s = sl_state(f);
-	const char *name = strcmp(c->path, "-") ? c->path : "standard output";
+	const char *name = strcmp(c->to.path, "-") ? c->to.path : "standard output";
 	char human[SL_HUMAN], holds[128] = "no packet was saved there";
 
 	if (error == -EPIPE) {
@@ -420,9 +424,9 @@ static int report(struct sl_filter *f, struct sl_capfile *c, int error)
 	if (c->packets)
 		snprintf(holds, sizeof(holds), "it holds the first %llu packet%s, %s", (unsigned long long)c->packets,
 			 c->packets == 1 ? "" : "s", sl_human_bytes(c->size, human));
-	if (!strcmp(loss_of(error), "disk full"))
-		return sl_fail(f, "E207", "no room for more in %s (%s): %s", name, strerror(-error), holds);
-	return sl_fail(f, "E206", "writing %s failed (%s): %s", name, strerror(-error), holds);
+	if (sl_target_full(error))
+		return sl_fail(f, "E207", "no room for more in %s (%s): %s", name, sl_target_why(error), holds);
+	return sl_fail(f, "E206", "writing %s failed (%s): %s", name, sl_target_why(error), holds);
 }
 
 /* Write what is collected for a file; v[0 .. n) are its blocks. */
@@ -435,17 +439,19 @@ static int flush(struct sl_filter *f, struct out *o, struct sl_block **v, unsign
 	int r;
 
 	r = use(s, o);
-	if (r == 0)
+	if (r == 0) {
 		r = sl_capfile_flush(c, s->batch, &good);
-	else
-		c->failed = true;
+	} else {
+		sl_capfile_drop(s->batch);
+		c->error = r;
+	}
 	sl_count_add(&s->packets, good);
 	sl_count_add(&s->bytes, c->bytes - bytes);
 	for (unsigned int i = 0; i < n; i++) {
 		if (i < good)
 			sl_done(f, v[i]);
 		else
-			sl_lose(f, v[i], loss_of(r));
+			sl_lose(f, v[i], sl_target_loss(r));
 	}
 	return r < 0 ? report(f, c, r) : 0;
 }
@@ -461,21 +467,21 @@ static int write_chain(struct sl_filter *f, struct out *o, struct sl_block **b, 
 
 	o->queued = false;
 	for (uint32_t i = o->first; i != UINT32_MAX; i = next[i]) {
-		if (o->file.failed) {
-			sl_lose(f, b[i], s->finished ? "reader gone" : "write failed");
+		if (o->file.error) {
+			sl_lose(f, b[i], sl_target_loss(o->file.error));
 			continue;
 		}
 		e = sl_capfile_put(&o->file, s->batch, b[i], sl_frame(f, b[i]), s->precision);
 		if (e == 0) {
 			r = flush(f, o, v, n);
 			n = 0;
-			if (!o->file.failed)
+			if (!o->file.error)
 				e = sl_capfile_put(&o->file, s->batch, b[i], sl_frame(f, b[i]), s->precision);
 		}
 		if (e == 1)
 			v[n++] = b[i];
 		else
-			sl_lose(f, b[i], o->file.failed ? "write failed" : "out of memory");
+			sl_lose(f, b[i], sl_target_loss(o->file.error ? o->file.error : -ENOMEM));
 	}
 	if (n) {
 		e = flush(f, o, v, n);
@@ -506,7 +512,7 @@ static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 		}
 		e = out_of(f, b[n], &o);
 		if (e) {
-			sl_lose(f, b[n], e > 0 ? "other link type" : "write failed");
+			sl_lose(f, b[n], e == 1 ? "other link type" : "write failed");
 			r = e < 0 ? e : r;
 			continue;
 		}
@@ -537,8 +543,7 @@ static int pcapout_open(struct sl_filter *f)
 	s->batch = malloc(sizeof(*s->batch));
 	if (!s->batch || grow(s) < 0)
 		return sl_fail(f, "E302", "out of memory");
-	s->batch->n = s->batch->n_iov = 0;
-	s->batch->staged = s->batch->total = s->batch->before = 0;
+	sl_capfile_drop(s->batch);
 	s->by_class = strstr(s->file, "{class}");
 	s->by_flow = strstr(s->file, "{flow}");
 	getrlimit(RLIMIT_NOFILE, &lim);
@@ -556,17 +561,16 @@ static int finish(struct sl_filter *f)
 	int r, res = 0;
 
 	for (o = s->all; o; o = o->next) {
-		char *name = o->file.path ? strdup(o->file.path) : NULL;
+		char *name = o->file.to.path ? strdup(o->file.to.path) : NULL;
+		bool known = o->file.error;
 
-		if (!o->file.path)
+		if (!o->file.to.path)
 			continue;
 		r = sl_capfile_done(&o->file);
-		if (r < 0 && !o->file.failed)
-			res = sl_fail(f, r == -ENOSPC || r == -EDQUOT ? "E207" : "E206",
-				      "writing the end of %s failed: %s", name ? name : s->file,
-				      r == -ETXTBSY ? "it is being read by this very pipeline" :
-				      r == -EEXIST ? "another pcapout writes it already" : strerror(-r));
-		if (name && strcmp(name, "-") && said++ < SAID_FILES && (r == 0 || o->file.failed))
+		if (r < 0 && !known)
+			res = sl_fail(f, sl_target_full(r) ? "E207" : "E206", "writing the end of %s failed: %s",
+				      name ? name : s->file, sl_target_why(r));
+		if (name && strcmp(name, "-") && said++ < SAID_FILES && (r == 0 || known))
 			sl_saved(f, "%s: %llu packet%s, %s", name, (unsigned long long)o->file.packets,
 				 o->file.packets == 1 ? "" : "s", sl_human_bytes(o->file.size, human));
 		if (said > SAID_FILES) {
