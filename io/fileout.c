@@ -45,7 +45,7 @@
 #include <unistd.h>
 
 #include "core/human.h"
-#include "core/outfile.h"
+#include "core/target.h"
 #include "net/decode.h"
 #include "streamline/filter.h"
 
@@ -67,6 +67,7 @@ struct fileout {
 	uint32_t files_open;
 	int dirfd;
 	bool opened;
+	unsigned int made;		/* folders that open() made, dir itself and those above it */
 	const char *failed;		/* why nothing is written any more */
 	struct stream **table;
 	uint32_t mask, n;
@@ -302,10 +303,10 @@ static int stream_open(struct fileout *o, struct stream *s)
 
 static void give_up(struct sl_filter *f, struct fileout *o, int err)
 {
-	bool full = sl_outfile_full(err);
+	bool full = sl_target_full(err);
 	char size[SL_HUMAN];
 
-	o->failed = full ? "disk full" : "write failed";
+	o->failed = sl_target_loss(err);
 	sl_trouble(f, full ? "E207" : "E302", true, "can't go on writing to %s: %s; %llu files with %s were saved there",
 		   o->dir, strerror(-err), (unsigned long long)o->files.n,
 		   sl_human_bytes(o->written.n, size));
@@ -419,8 +420,8 @@ static int fileout_prepare(struct sl_prepare *p, const void *state, void **share
 	return 0;
 }
 
-/* Make the folder, and those on the way to it. */
-static int make_dirs(const char *dir)
+/* Make the folder, and those on the way to it; count them. */
+static int make_dirs(const char *dir, unsigned int *made)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(dir);
@@ -429,15 +430,42 @@ static int make_dirs(const char *dir)
 		return -ENAMETOOLONG;
 	memcpy(path, dir, len + 1);
 	for (size_t i = 1; i <= len; i++) {
-		if (path[i] != '/' && path[i])
+		/* the end of a name, not one of several slashes */
+		if ((path[i] != '/' && path[i]) || path[i - 1] == '/')
 			continue;
 		path[i] = '\0';
-		if (mkdir(path, 0777) < 0 && errno != EEXIST && errno != EISDIR && i == len)
+		if (mkdir(path, 0777) == 0)
+			++*made;
+		else if (errno != EEXIST && errno != EISDIR && i == len)
 			return -errno;
 		if (i < len)
 			path[i] = '/';
 	}
 	return 0;
+}
+
+/* Nothing ran: take away the folders that were made, the innermost first. */
+static void unmake_dirs(const char *dir, unsigned int made)
+{
+	char path[PATH_MAX];
+	size_t len = strlen(dir);
+
+	if (len >= sizeof(path))
+		return;
+	memcpy(path, dir, len + 1);
+	while (made) {
+		while (len && path[len - 1] == '/')
+			len--;
+		path[len] = '\0';
+		if (!len)
+			return;
+		if (rmdir(path) == 0)
+			made--;
+		else if (errno != EINVAL)	/* it is for "." */
+			return;
+		while (len && path[len - 1] != '/')
+			len--;
+	}
 }
 
 static int fileout_open(struct sl_filter *f)
@@ -449,7 +477,7 @@ static int fileout_open(struct sl_filter *f)
 	o->dirfd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = o->dirfd < 0 ? -errno : 0;
 	if (r == -ENOENT) {
-		r = make_dirs(o->dir);
+		r = make_dirs(o->dir, &o->made);
 		if (!r) {
 			o->dirfd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			r = o->dirfd < 0 ? -errno : 0;
@@ -495,6 +523,8 @@ static void fileout_close(struct sl_filter *f)
 	o->table = NULL;
 	if (o->dirfd >= 0)
 		close(o->dirfd);
+	if (sl_aborted(f))
+		unmake_dirs(o->dir, o->made);
 }
 
 static const char *const fileout_examples[] = {
