@@ -24,15 +24,16 @@
  * there. payload=printable adds the bytes as text with a dot for what is not
  * ASCII, payload=base64 all of them in base 64.
  *
- * Every line is valid JSON, whatever the packets hold.
+ * Every line is valid JSON, whatever the packets hold. When the disk is full, or the
+ * reader has gone, the output ends: objects counts what was written, and blocks
+ * that come later are lost. A file is emptied when its first object is written.
  */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "core/json.h"
-#include "core/outfile.h"
-#include "filter.h"
+#include "textout.h"
 
 enum { PER_AUTO, PER_BLOCK, PER_FLOW };
 enum { PAYLOAD_OFF, PAYLOAD_PRINTABLE, PAYLOAD_BASE64 };
@@ -43,8 +44,8 @@ struct jsonout {
 	const char *file;
 	int per, payload;
 	unsigned int type;		/* of what comes in */
-	bool per_flow, alert, classed, gone, told;
-	struct sl_outfile out;
+	bool per_flow, alert, classed;
+	struct textout to;
 	struct sl_json j;
 	char *text;			/* payload, made printable */
 	size_t text_size;
@@ -214,8 +215,12 @@ static void put_payload(struct jsonout *o, const uint8_t *p, size_t len)
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t n = 0;
 
-	if (o->payload == PAYLOAD_OFF || !len || !text_room(o, len * 2 + 8))
+	if (o->payload == PAYLOAD_OFF || !len)
 		return;
+	if (!text_room(o, len * 2 + 8)) {
+		o->j.failed = true;
+		return;
+	}
 	if (o->payload == PAYLOAD_PRINTABLE) {
 		for (; n < len; n++) {
 			bool ok = (p[n] >= 0x20 && p[n] < 0x7f) || p[n] == '\r' || p[n] == '\n' || p[n] == '\t';
@@ -286,9 +291,10 @@ static void put_object(struct sl_filter *f, struct jsonout *o, struct sl_block *
 	put_payload(o, payload, len);
 	sl_json_close(j, '}');
 	sl_json_put(j, "\n", 1);
-	if (!j->failed)
-		sl_outfile_put(&o->out, j->buf, j->len);
-	sl_count(&o->objects);
+	if (j->failed)
+		sl_outfile_fail(&o->to.out, -ENOMEM);
+	else
+		sl_outfile_put(&o->to.out, j->buf, j->len);
 }
 
 static void write_block(struct sl_filter *f, struct jsonout *o, struct sl_block *b)
@@ -299,9 +305,8 @@ static void write_block(struct sl_filter *f, struct jsonout *o, struct sl_block 
 	bool ip;
 
 	if (o->type == SL_RECORD) {
-		sl_outfile_put(&o->out, sl_data(f, b), b->len);
-		sl_outfile_put(&o->out, "\n", 1);
-		sl_count(&o->objects);
+		sl_outfile_put(&o->to.out, sl_data(f, b), b->len);
+		sl_outfile_put(&o->to.out, "\n", 1);
 		return;
 	}
 	/* Of a flow that was written nothing more has to be known. */
@@ -319,33 +324,23 @@ static void write_block(struct sl_filter *f, struct jsonout *o, struct sl_block 
 	put_object(f, o, b, frame, ip ? &t : NULL, id);
 }
 
-/* As print: a reader that has gone ends what feeds this sink, other errors are told once. */
-static void check_write(struct sl_filter *f, struct jsonout *o, int err)
-{
-	if (!err || o->gone)
-		return;
-	o->gone = true;
-	if (err != -EPIPE)
-		sl_trouble(f, sl_outfile_full(err) ? "E207" : "E302", true, "can't write to %s: %s (%llu bytes were written)",
-			   strcmp(o->file, "-") ? o->file : "standard output", strerror(-err),
-			   (unsigned long long)o->out.written);
-	sl_finished(f);
-}
-
 static int jsonout_work(struct sl_filter *f, struct sl_batch *in)
 {
 	struct jsonout *o = sl_state(f);
+	struct textout_batch v;
 	struct sl_block *b;
 
+	v.n = 0;
 	while ((b = sl_batch_take(f, in))) {
-		if (o->gone) {
-			sl_lose(f, b, "nobody reads");
+		if (o->to.lost) {
+			sl_lose(f, b, o->to.lost);
 			continue;
 		}
 		write_block(f, o, b);
-		sl_done(f, b);
+		textout_mark(&o->to, &v, b);
 	}
-	check_write(f, o, sl_outfile_batch(&o->out));
+	if (v.n)
+		textout_batch(f, &o->to, &v);
 	return 0;
 }
 
@@ -353,25 +348,22 @@ static int jsonout_open(struct sl_filter *f)
 {
 	struct jsonout *o = sl_state(f);
 	enum sl_class_type kind = sl_class_kind(f);
-	int r;
 
 	o->type = sl_in_type(f);
 	o->per_flow = o->per == PER_FLOW || (o->per == PER_AUTO && o->type == SL_BYTES);
 	o->classed = kind != SL_CLASS_NONE;
 	o->alert = kind == SL_CLASS_GROUP;
-	r = sl_outfile_open(&o->out, o->file);
-	if (r < 0)
-		return sl_fail(f, "E206", "can't write to %s: %s", o->file, strerror(-r));
-	return 0;
+	o->to.file = o->file;
+	o->to.what = "objects";
+	o->to.written = &o->objects;
+	return textout_open(f, &o->to);
 }
 
 static int jsonout_flush(struct sl_filter *f)
 {
 	struct jsonout *o = sl_state(f);
 
-	check_write(f, o, sl_outfile_flush(&o->out));
-	if (o->out.own && !o->out.error)
-		sl_saved(f, "%s: %llu objects", o->file, (unsigned long long)o->objects.n);
+	textout_end(f, &o->to);
 	return 0;
 }
 
@@ -379,7 +371,7 @@ static void jsonout_close(struct sl_filter *f)
 {
 	struct jsonout *o = sl_state(f);
 
-	sl_outfile_done(&o->out);
+	textout_close(f, &o->to);
 	sl_json_free(&o->j);
 	free(o->text);
 	free(o->seen);

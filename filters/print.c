@@ -8,7 +8,7 @@
  *
  * in   any stream
  * out  the same, unchanged
- * read lines
+ * read lines, missed
  *
  * A packet is shown in tcpdump's manner: time, addresses, what the headers say, length.
  * Names are never looked up and sequence numbers are as they stand in the
@@ -25,13 +25,15 @@
  * another place. Nine digits follow the point where the source keeps nanoseconds,
  * six elsewhere.
  *
- * When the reader of the output has gone, as with "| head", nothing more is
- * written, and the run ends if nobody else wants the blocks.
+ * When the reader of the output has gone, as with "| head", or the disk is full,
+ * nothing more is written: missed counts the blocks that came later. They still go
+ * on; where nothing follows they are lost, and the run ends if nobody else
+ * wants them. A file is emptied when its first line is written.
  */
 #include <time.h>
 
-#include "core/outfile.h"
 #include "print-packet.h"
+#include "textout.h"
 
 enum { STYLE_LINE, STYLE_HEX, STYLE_BYLINE };
 enum { TIME_CLOCK, TIME_ISO, TIME_EPOCH, TIME_NONE };
@@ -39,12 +41,12 @@ enum { TIME_CLOCK, TIME_ISO, TIME_EPOCH, TIME_NONE };
 struct print {
 	int style, time;
 	const char *file;
-	struct sl_outfile out;
+	struct textout to;
 	unsigned int type;		/* of what comes in */
-	bool utc, gone, told;
+	bool utc;
 	time_t second;			/* that `clock` is the text of */
 	char clock[32], zone[8];
-	struct sl_count lines;
+	struct sl_count lines, missed;
 };
 
 static const char *const print_styles[] = { "line", "hex", "byline", NULL };
@@ -61,6 +63,7 @@ static const struct sl_param print_params[] = {
 
 static const struct sl_value print_values[] = {
 	SL_COUNT(struct print, lines, .help = "blocks shown"),
+	SL_COUNT(struct print, missed, .help = "blocks that could not be shown any more"),
 	{ }
 };
 
@@ -161,12 +164,12 @@ static void show(struct sl_filter *f, struct print *p, struct sl_block *b)
 	struct line l;
 
 	if (p->type == SL_RECORD) {
-		sl_outfile_put(&p->out, data, len);
+		sl_outfile_put(&p->to.out, data, len);
 		if (!len || data[len - 1] != '\n')
-			sl_outfile_put(&p->out, "\n", 1);
+			sl_outfile_put(&p->to.out, "\n", 1);
 		return;
 	}
-	l = (struct line){ .buf = sl_outfile_room(&p->out, PRINT_LINE), .size = PRINT_LINE - 1 };
+	l = (struct line){ .buf = sl_outfile_room(&p->to.out, PRINT_LINE), .size = PRINT_LINE - 1 };
 	if (!l.buf)
 		return;
 	put_time(p, &l, b);
@@ -175,7 +178,7 @@ static void show(struct sl_filter *f, struct print *p, struct sl_block *b)
 	else
 		print_packet(&l, b, frame);
 	l.buf[l.len++] = '\n';
-	sl_outfile_add(&p->out, l.len);
+	sl_outfile_add(&p->to.out, l.len);
 	if (p->style == STYLE_LINE)
 		return;
 	if (p->type == SL_PACKET) {
@@ -188,64 +191,55 @@ static void show(struct sl_filter *f, struct print *p, struct sl_block *b)
 			len = sl_payload_len(b, frame);
 	}
 	if (p->style == STYLE_HEX)
-		put_hex(&p->out, data, len);
+		put_hex(&p->to.out, data, len);
 	else
-		put_text(&p->out, data, len);
-}
-
-/* After a failed write: true as long as lines are worth making. */
-static bool still_read(struct sl_filter *f, struct print *p, int err)
-{
-	if (!err)
-		return true;
-	if (err != -EPIPE && !p->told)
-		sl_trouble(f, sl_outfile_full(err) ? "E207" : "E302", true, "can't write to %s: %s (%llu bytes were written)",
-			   strcmp(p->file, "-") ? p->file : "standard output", strerror(-err),
-			   (unsigned long long)p->out.written);
-	p->told = p->gone = true;
-	if (!sl_has_output(f))
-		sl_finished(f);
-	return false;
+		put_text(&p->to.out, data, len);
 }
 
 static int print_work(struct sl_filter *f, struct sl_batch *in)
 {
 	struct print *p = sl_state(f);
+	bool last = !sl_has_output(f);
+	struct textout_batch v;
 	struct sl_block *b;
 
+	v.n = 0;
 	while ((b = sl_batch_take(f, in))) {
-		if (!p->gone) {
-			show(f, p, b);
-			sl_count(&p->lines);
+		if (p->to.lost) {
+			sl_count(&p->missed);
+			if (last)
+				sl_lose(f, b, p->to.lost);
+			else
+				sl_emit(f, 0, b);
+			continue;
 		}
-		sl_emit(f, 0, b);
+		show(f, p, b);
+		textout_mark(&p->to, &v, last ? b : NULL);
+		if (!last)
+			sl_emit(f, 0, b);
 	}
-	if (!p->gone)
-		still_read(f, p, sl_outfile_batch(&p->out));
+	if (v.n)
+		sl_count_add(&p->missed, textout_batch(f, &p->to, &v));
 	return 0;
 }
 
 static int print_open(struct sl_filter *f)
 {
 	struct print *p = sl_state(f);
-	int r;
 
 	p->type = sl_in_type(f);
 	p->utc = !getenv("TZ");
-	r = sl_outfile_open(&p->out, p->file);
-	if (r < 0)
-		return sl_fail(f, "E206", "can't write to %s: %s", p->file, strerror(-r));
-	return 0;
+	p->to.file = p->file;
+	p->to.what = "lines";
+	p->to.written = &p->lines;
+	return textout_open(f, &p->to);
 }
 
 static int print_flush(struct sl_filter *f)
 {
 	struct print *p = sl_state(f);
 
-	if (!p->gone)
-		still_read(f, p, sl_outfile_flush(&p->out));
-	if (p->out.own && !p->out.error)
-		sl_saved(f, "%s: %llu lines", p->file, (unsigned long long)p->lines.n);
+	textout_end(f, &p->to);
 	return 0;
 }
 
@@ -253,7 +247,7 @@ static void print_close(struct sl_filter *f)
 {
 	struct print *p = sl_state(f);
 
-	sl_outfile_done(&p->out);
+	textout_close(f, &p->to);
 }
 
 static const char *const print_examples[] = {

@@ -3,11 +3,9 @@
 #include "core/outfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,32 +47,23 @@ ssize_t sl_writev_quiet(int fd, const struct iovec *iov, int n)
 
 int sl_outfile_open(struct sl_outfile *o, const char *path)
 {
-	struct stat st;
-
-	*o = (struct sl_outfile){ .fd = -1 };
-	if (!strcmp(path, "-")) {
-		o->fd = STDOUT_FILENO;
-	} else {
-		o->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-		if (o->fd < 0)
-			return o->error = -errno;
-		o->own = true;
-	}
-	o->live = fstat(o->fd, &st) < 0 || !S_ISREG(st.st_mode);
-	return 0;
+	*o = (struct sl_outfile){ .buf = NULL };
+	return o->error = sl_target_open(&o->to, path);
 }
 
-int sl_outfile_flush(struct sl_outfile *o)
+static void flush(struct sl_outfile *o)
 {
 	size_t at = 0;
 
+	if (!o->error && o->used)
+		o->error = sl_target_begin(&o->to);
 	while (!o->error && at < o->used) {
 		struct iovec v = { o->buf + at, o->used - at };
-		ssize_t r = sl_writev_quiet(o->fd, &v, 1);
+		ssize_t r = sl_writev_quiet(o->to.fd, &v, 1);
 
 		if (r == -EAGAIN) {
 			/* Standard output may have been made non-blocking by others. */
-			struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+			struct pollfd p = { .fd = o->to.fd, .events = POLLOUT };
 
 			poll(&p, 1, -1);
 			continue;
@@ -86,30 +75,43 @@ int sl_outfile_flush(struct sl_outfile *o)
 	}
 	o->written += at;
 	o->used = 0;
-	return o->error;
 }
 
-int sl_outfile_batch(struct sl_outfile *o)
+unsigned int sl_outfile_batch(struct sl_outfile *o, const uint64_t *mark, unsigned int n)
 {
-	return o->used && (o->live || o->used >= FULL) ? sl_outfile_flush(o) : o->error;
+	unsigned int good = n;
+
+	if (o->used)
+		flush(o);
+	while (good && mark[good - 1] > o->written)
+		good--;
+	if (good)
+		o->whole = mark[good - 1];
+	if (o->error && o->written > o->whole && sl_target_cut(&o->to, (off_t)(o->written - o->whole)))
+		o->written = o->whole;
+	return good;
 }
 
 char *sl_outfile_room(struct sl_outfile *o, size_t n)
 {
-	size_t cap;
+	size_t cap = o->cap ? o->cap : 2 * FULL;
 	char *buf;
 
 	if (o->error)
 		o->used = 0;
 	else if (o->used >= FULL)
-		sl_outfile_flush(o);
+		flush(o);
 	if (o->cap - o->used >= n)
 		return o->buf + o->used;
-	for (cap = o->cap ? o->cap : 2 * FULL; cap - o->used < n; cap *= 2)
-		;
+	while (cap - o->used < n && cap < SIZE_MAX / 2)
+		cap *= 2;
 	buf = realloc(o->buf, cap);
 	if (!buf) {
-		o->error = o->error ? o->error : -ENOMEM;
+		/* What is there goes out first: it was counted on. */
+		flush(o);
+		if (o->cap >= n)
+			return o->buf;
+		sl_outfile_fail(o, -ENOMEM);
 		return NULL;
 	}
 	o->buf = buf;
@@ -127,16 +129,33 @@ void sl_outfile_put(struct sl_outfile *o, const void *bytes, size_t n)
 	o->used += n;
 }
 
+void sl_outfile_fail(struct sl_outfile *o, int err)
+{
+	flush(o);
+	o->error = o->error ? o->error : err;
+}
+
 int sl_outfile_done(struct sl_outfile *o)
 {
-	int r = o->error;
+	int r;
 
-	if (o->fd >= 0) {
-		r = sl_outfile_flush(o);
-		if (o->own && close(o->fd) < 0 && !r)
-			r = -errno;
+	if (o->to.path) {
+		flush(o);
+		if (!o->error)
+			o->error = sl_target_begin(&o->to);
+		r = sl_target_close(&o->to);
+		o->error = o->error ? o->error : r;
 	}
 	free(o->buf);
-	*o = (struct sl_outfile){ .fd = -1 };
-	return r;
+	o->buf = NULL;
+	o->used = o->cap = 0;
+	return o->error;
+}
+
+void sl_outfile_undo(struct sl_outfile *o)
+{
+	sl_target_undo(&o->to);
+	free(o->buf);
+	o->buf = NULL;
+	o->used = o->cap = 0;
 }

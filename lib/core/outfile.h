@@ -2,11 +2,19 @@
 /*
  * core/outfile.h -- text on its way to a file, a pipe or a terminal
  *
- * Small pieces are put into a buffer that grows as needed and is written when it
- * is large enough, or when the caller says that somebody may be waiting. After a
- * failed write the file takes no more: what is put is thrown away, and every
+ * Small pieces are put into a buffer that grows as needed. The caller marks where
+ * each of its lines (or whatever it counts) ends; at the end of a batch all is
+ * written, and the marks tell how many of them are in the file. So what is
+ * counted as written was written, and a reader never waits for a line.
+ *
+ *	text	|line 1|line 2|line 3|li|
+ *	marks	       ^      ^      ^
+ *	                  ^ disk full: one line is good; the file is cut behind it
+ *
+ * After a failed write the file takes no more: what is put is thrown away, and every
  * call gives the error again. A reader that has gone (EPIPE) is an error like
- * any other and raises no signal.
+ * any other and raises no signal. When the file is made and emptied is told in
+ * core/target.h.
  */
 #ifndef SL_CORE_OUTFILE_H
 #define SL_CORE_OUTFILE_H
@@ -19,20 +27,24 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "core/target.h"
+
 struct sl_outfile {
-	int fd;			/* -1: not open */
-	bool own;		/* fd is ours to close */
-	bool live;		/* no file on disk: somebody may be waiting for lines */
+	struct sl_target to;
 	int error;		/* the first one, negative; 0: none */
 	char *buf;
 	size_t used, cap;
 	uint64_t written;	/* bytes that reached the file */
+	uint64_t whole;		/* of them, up to the last mark */
 };
 
-/* Open for writing, made or emptied; "-" is standard output. 0 or -errno. */
+/* "-" is standard output. 0 or -errno, as of sl_target_open(). */
 int sl_outfile_open(struct sl_outfile *o, const char *path);
-/* Write the rest and close; free the buffer. For what open() left, also when it failed. */
+/* The regular end: write the rest, empty what was never written, close, free the buffer. 0 or the
+ * first error. May be called again, and on a file that was never opened (all zero). */
 int sl_outfile_done(struct sl_outfile *o);
+/* Nothing ran: remove the file if open() made it. */
+void sl_outfile_undo(struct sl_outfile *o);
 
 /* Room for n bytes, to be filled in and kept with sl_outfile_add(). NULL: no memory. */
 char *sl_outfile_room(struct sl_outfile *o, size_t n);
@@ -44,16 +56,20 @@ static inline void sl_outfile_add(struct sl_outfile *o, size_t n)
 
 void sl_outfile_put(struct sl_outfile *o, const void *bytes, size_t n);
 
-/* Write what is there: all of it, or what is left when it is more than a little.
- * Returns 0 or the error. */
-int sl_outfile_flush(struct sl_outfile *o);
-int sl_outfile_batch(struct sl_outfile *o);	/* at the end of a batch: flush if live or full */
+/* The caller could not make its text: write what is there, and nothing more. */
+void sl_outfile_fail(struct sl_outfile *o, int err);
 
-/* Is this negative errno one of a disk, or a share of it, that is full? */
-static inline bool sl_outfile_full(int err)
+/* Where the text ends that was put so far; after an error, a place that nothing reaches. */
+static inline uint64_t sl_outfile_mark(const struct sl_outfile *o)
 {
-	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG;
+	return o->error ? UINT64_MAX : o->written + o->used;
 }
+
+/*
+ * Write all. Returns how many of the n marks (rising, since the last call) are in the file; fewer
+ * than n only after an error. A file on disk then ends at the last of them.
+ */
+unsigned int sl_outfile_batch(struct sl_outfile *o, const uint64_t *mark, unsigned int n);
 
 /* writev(2) that raises no SIGPIPE, whatever the program does with that signal. */
 ssize_t sl_writev_quiet(int fd, const struct iovec *iov, int n);
