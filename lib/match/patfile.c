@@ -8,7 +8,8 @@
  * buffer, which is large enough because no notation makes bytes longer.
  *
  * Duplicates are found through an open-addressing table of item numbers, at
- * most half full, keyed by the bytes (folded for nocase), group and case.
+ * most half full, keyed by the bytes (folded for nocase), group and case; groups
+ * through another one by their names.
  */
 #include "match/patfile.h"
 
@@ -21,6 +22,7 @@
 
 #include "core/arena.h"
 
+#define MAX_FILE_BYTES (1ull << 30)
 #define MAX_ERRORS 100		/* then the rest of the file is not worth reading */
 
 static bool is_blank(uint8_t c)
@@ -65,7 +67,9 @@ struct sl_patterns *sl_patterns_new(void)
 	ps->arena = sl_arena_new();
 	ps->index_mask = 63;
 	ps->index = calloc(64, sizeof(*ps->index));
-	if (!ps->arena || !ps->index || sl_patterns_group(ps, "match", 5) < 0) {
+	ps->group_mask = 63;
+	ps->group_index = calloc(64, sizeof(*ps->group_index));
+	if (!ps->arena || !ps->index || !ps->group_index || sl_patterns_group(ps, "match", 5) < 0) {
 		sl_patterns_free(ps);
 		return NULL;
 	}
@@ -80,6 +84,7 @@ void sl_patterns_free(struct sl_patterns *ps)
 	free(ps->items);
 	free(ps->groups);
 	free(ps->index);
+	free(ps->group_index);
 	free(ps);
 }
 
@@ -101,29 +106,6 @@ static int grow(void **items, unsigned int n, unsigned int *cap, size_t size)
 	return 0;
 }
 
-int sl_patterns_group(struct sl_patterns *ps, const char *name, size_t len)
-{
-	unsigned int i;
-	char *copy;
-
-	if (!len || !is_word0((uint8_t)name[0]))
-		return -EINVAL;
-	for (i = 1; i < len; i++)
-		if (!is_word((uint8_t)name[i]))
-			return -EINVAL;
-	/* Newest first: files keep their groups together. */
-	for (i = ps->n_groups; i-- > 0; )
-		if (!strncmp(ps->groups[i], name, len) && !ps->groups[i][len])
-			return (int)i;
-	if (grow((void **)&ps->groups, ps->n_groups, &ps->cap_groups, sizeof(*ps->groups)) < 0)
-		return -ENOMEM;
-	copy = sl_arena_strndup(ps->arena, name, len);
-	if (!copy)
-		return -ENOMEM;
-	ps->groups[ps->n_groups] = copy;
-	return (int)ps->n_groups++;
-}
-
 static uint32_t item_hash(const uint8_t *p, size_t len, unsigned int group, bool nocase)
 {
 	uint64_t h = 0xcbf29ce484222325u ^ ((uint64_t)group << 1 | nocase);
@@ -132,6 +114,77 @@ static uint32_t item_hash(const uint8_t *p, size_t len, unsigned int group, bool
 	for (i = 0; i < len; i++)
 		h = (h ^ (nocase ? fold(p[i]) : p[i])) * 0x100000001b3u;
 	return (uint32_t)(h ^ h >> 32);
+}
+
+static bool group_is(const struct sl_patterns *ps, unsigned int g, const char *name, size_t len)
+{
+	return !strncmp(ps->groups[g], name, len) && !ps->groups[g][len];
+}
+
+/* The place of a name in the table, or the free one where it would be. */
+static uint32_t group_slot(const struct sl_patterns *ps, const char *name, size_t len)
+{
+	uint32_t at = item_hash((const uint8_t *)name, len, 0, false) & ps->group_mask;
+
+	while (ps->group_index[at] && !group_is(ps, ps->group_index[at] - 1, name, len))
+		at = (at + 1) & ps->group_mask;
+	return at;
+}
+
+static int groups_double(struct sl_patterns *ps)
+{
+	uint32_t mask = ps->group_mask * 2 + 1;
+	uint32_t *index = calloc((size_t)mask + 1, sizeof(*index));
+
+	if (!index)
+		return -ENOMEM;
+	free(ps->group_index);
+	ps->group_index = index;
+	ps->group_mask = mask;
+	for (unsigned int g = 0; g < ps->n_groups; g++)
+		index[group_slot(ps, ps->groups[g], strlen(ps->groups[g]))] = g + 1;
+	return 0;
+}
+
+int sl_patterns_group(struct sl_patterns *ps, const char *name, size_t len)
+{
+	unsigned int i;
+	uint32_t at;
+	char *copy;
+
+	if (!len || !is_word0((uint8_t)name[0]))
+		return -EINVAL;
+	for (i = 1; i < len; i++)
+		if (!is_word((uint8_t)name[i]))
+			return -EINVAL;
+	/* Files keep their groups together: often it is the latest again. */
+	if (ps->n_groups && group_is(ps, ps->n_groups - 1, name, len))
+		return (int)ps->n_groups - 1;
+	at = group_slot(ps, name, len);
+	if (ps->group_index[at])
+		return (int)ps->group_index[at] - 1;
+	if (ps->n_groups >= ps->group_mask / 2) {
+		if (groups_double(ps) < 0)
+			return -ENOMEM;
+		at = group_slot(ps, name, len);
+	}
+	if (grow((void **)&ps->groups, ps->n_groups, &ps->cap_groups, sizeof(*ps->groups)) < 0)
+		return -ENOMEM;
+	copy = sl_arena_strndup(ps->arena, name, len);
+	if (!copy)
+		return -ENOMEM;
+	ps->groups[ps->n_groups] = copy;
+	ps->group_index[at] = ++ps->n_groups;
+	return (int)ps->n_groups - 1;
+}
+
+/* Take back the newest group. No probe goes past its slot for another one. */
+static void drop_group(struct sl_patterns *ps)
+{
+	const char *name = ps->groups[ps->n_groups - 1];
+
+	ps->group_index[group_slot(ps, name, strlen(name))] = 0;
+	ps->n_groups--;
 }
 
 static bool item_is(const struct sl_pattern *it, const uint8_t *p, size_t len,
@@ -526,8 +579,8 @@ static void read_native(struct reader *r, const uint8_t *p, const uint8_t *end)
 	add(r, start, end, group, nocase);
 bad:
 	/* A bad line leaves no group behind. */
-	if (r->errors != errors)
-		r->ps->n_groups = groups;
+	if (r->errors != errors && r->ps->n_groups != groups)
+		drop_group(r->ps);
 }
 
 static void read_line(struct reader *r, const uint8_t *p, const uint8_t *end,
@@ -610,7 +663,10 @@ out:
 	return ret;
 }
 
-/* A whole file, of a kind that may not tell its size (a pipe). */
+/*
+ * A whole file or what comes out of a pipe, which does not tell its size. A device
+ * may never end and is refused (-ENXIO), so is what is too large (-EFBIG).
+ */
 static int read_all(const char *path, uint8_t **text, size_t *len)
 {
 	size_t n = 0, cap = 1 << 16;
@@ -622,7 +678,19 @@ static int read_all(const char *path, uint8_t **text, size_t *len)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0)
+	if (fstat(fd, &st) < 0) {
+		ret = -errno;
+		goto fail;
+	}
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		ret = -ENXIO;
+		goto fail;
+	}
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > MAX_FILE_BYTES) {
+		ret = -EFBIG;
+		goto fail;
+	}
+	if (S_ISREG(st.st_mode) && st.st_size > 0)
 		cap = (size_t)st.st_size + 1;
 	for (;;) {
 		if (n == cap || !buf) {
@@ -645,7 +713,7 @@ static int read_all(const char *path, uint8_t **text, size_t *len)
 		if (!got)
 			break;
 		n += (size_t)got;
-		if (n > UINT32_MAX - 1) {
+		if (n > MAX_FILE_BYTES) {
 			ret = -EFBIG;
 			goto fail;
 		}
@@ -669,7 +737,11 @@ int sl_patterns_load(const char *path, enum sl_pattern_syntax syntax, struct sl_
 
 	ret = read_all(path, &text, &len);
 	if (ret < 0) {
-		if (ds)
+		if (ds && ret == -ENXIO)
+			sl_err(ds, "E204", at, "'%s' is a device: patterns are read from a file or a pipe", path);
+		else if (ds && ret == -EFBIG)
+			sl_err(ds, "E204", at, "'%s' has more than 1 GiB, too much for a pattern file", path);
+		else if (ds)
 			sl_err(ds, "E201", at, "cannot read the pattern file '%s': %s", path,
 			       strerror(-ret));
 		return ret;

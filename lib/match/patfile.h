@@ -80,6 +80,8 @@ struct sl_patterns {
 	unsigned int cap, cap_groups;
 	uint32_t *index;	/* hash table: item + 1, or 0 */
 	uint32_t index_mask;
+	uint32_t *group_index;	/* the same for groups */
+	uint32_t group_mask;
 };
 
 /* An empty set; NULL when memory is out. */
@@ -110,8 +112,9 @@ int sl_patterns_parse(const char *name, const void *text, size_t len,
 		      struct sl_patterns **out);
 
 /*
- * The same for a file. One that cannot be read is E201 at `at` (the place in a
- * request that names it) and gives the negative errno.
+ * The same for a file or a pipe. One that cannot be read is E201 at `at` (the place
+ * in a request that names it) and gives the negative errno; a device, and what has
+ * more than 1 GiB, is E204.
  */
 int sl_patterns_load(const char *path, enum sl_pattern_syntax syntax, struct sl_span at,
 		     struct sl_diags *ds, struct sl_patterns **out);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test_patfile -- the three notations, what they refuse, and where */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "match/patfile.h"
@@ -204,6 +207,68 @@ TEST(limits)
 	sl_patterns_free(set);
 	sl_patterns_free(NULL);
 	free(big);
+}
+
+TEST(a_hundred_thousand_groups)
+{
+	enum { N = 100000 };
+	char *text = malloc(N * 64), *p = text;
+	struct timespec t0, t1;
+
+	for (unsigned int i = 0; i < N; i++)
+		p += sprintf(p, "g%u: x%u\n", i, i);
+	for (unsigned int i = 0; i < N; i += 2)
+		p += sprintf(p, "g%u nocase: y%u\n", i, i);
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	load(text, SL_PATTERNS_NATIVE);
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	free(text);
+	CHECK_EQ(ps->n_groups, N + 1);
+	CHECK_EQ(ps->n, N + N / 2);
+	CHECK_EQ(ps->items[N + 7].group, 15);
+	/* a quadratic search takes minutes; the bound is for slow machines and sanitizers */
+	CHECK(t1.tv_sec - t0.tv_sec < 5);
+}
+
+TEST(a_bad_line_leaves_no_group)
+{
+	struct sl_patterns *set = NULL;
+
+	/* the second b: makes the group that the first one took back */
+	CHECK_EQ(sl_patterns_parse("<test>", "a: x\nb:\nb: |\n", 12, SL_PATTERNS_NATIVE, NULL, &set), -EINVAL);
+	CHECK(!set);
+	load("a: x\nb: y\na: z\nb: w\n", SL_PATTERNS_NATIVE);
+	CHECK_EQ(ps->n_groups, 3);
+	IS(2, "a", "z", false);
+	IS(3, "b", "w", false);
+}
+
+TEST(devices_pipes_and_giants)
+{
+	char path[] = "/tmp/sl-patfile-XXXXXX";
+	struct sl_diags *ds = sl_diags_new();
+	struct sl_patterns *set = NULL;
+	struct sl_span nowhere = { 0 };
+	int fd = mkstemp(path), p[2];
+
+	CHECK_EQ(sl_patterns_load("/dev/zero", SL_PATTERNS_RAW, nowhere, ds, &set), -ENXIO);
+	CHECK_STR(sl_diags_get(ds, 0)->code, "E204");
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, (1 << 30) + 1), 0);	/* a hole */
+	close(fd);
+	CHECK_EQ(sl_patterns_load(path, SL_PATTERNS_RAW, nowhere, ds, &set), -EFBIG);
+	CHECK_STR(sl_diags_get(ds, 1)->code, "E204");
+	unlink(path);
+	CHECK_EQ(sl_diags_errors(ds), 2);
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(write(p[1], "one\ntwo\n", 8), 8);
+	close(p[1]);
+	snprintf(path, sizeof(path), "/dev/fd/%d", p[0]);
+	CHECK_EQ(sl_patterns_load(path, SL_PATTERNS_RAW, nowhere, ds, &set), 0);
+	CHECK_EQ(set->n, 2);
+	close(p[0]);
+	sl_patterns_free(set);
+	sl_diags_free(ds);
 }
 
 TEST(files)
