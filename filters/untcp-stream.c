@@ -108,7 +108,7 @@ static void gap_record(struct sl_filter *f, const struct flow *fl, int d, uint64
 	if (!r)
 		return;
 	memcpy(data, text, (size_t)len);
-	r->flow_hash = fl->hash;
+	r->flow_hash = fl->flow_hash;
 	r->stream = fl->id << 1 | (uint32_t)d;
 	r->pos = pos;
 	r->time_ns = ((const struct untcp *)sl_state(f))->time_ns;

@@ -3,9 +3,10 @@
  * untcp-table.c -- flows by addresses and ports, and when they are forgotten
  *
  * An open-addressed table of hash and index, records in slabs that never move. The
- * hash is that of the packet, the same for both directions, so one probe finds a
- * flow whichever way the packet goes; a record keeps addresses and ports as its
- * opener sends them and is compared both ways.
+ * hash is the same for both directions, so one probe finds a flow whichever way the
+ * packet goes; a record keeps addresses and ports as its opener sends them and is
+ * compared both ways. It is keyed with a secret: a capture made so that its flows
+ * share the public hash of packets is spread like any other.
  *
  * Time is counted in grains, some GRAINS of them to a time-out. A flow sits in the bucket
  * of the wheel for the grain in which it would be forgotten if nothing came; a packet
@@ -16,6 +17,7 @@
  */
 #include <sys/mman.h>
 
+#include "net/decode.h"
 #include "untcp.h"
 
 #define HUGE_PAGE	((size_t)2 << 20)
@@ -31,6 +33,8 @@ int sl_untcp_table_open(struct untcp *u)
 	memset(u->slots, 0xff, u->n_slots * sizeof(*u->slots));
 	memset(u->wheel, 0xff, sizeof(u->wheel));
 	u->free_flow = NONE;
+	for (int k = 0; k < 4; k++)
+		u->secret[k] = sl_secret();
 	/* 16 to 32 grains to a time-out, each of 67 ms or more: 32 bits of them are years */
 	u->grain_shift = 26;
 	while ((uint64_t)u->timeout >> u->grain_shift > GRAINS)
@@ -90,20 +94,58 @@ static inline uint32_t turn32(uint32_t v)
 	return v << 16 | v >> 16;
 }
 
-uint32_t sl_untcp_find(const struct untcp *u, const struct sl_block *b, const uint8_t *frame, int *dir)
+/* All bits of the product of two numbers that nobody knows, folded. */
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 p = (unsigned __int128)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
+uint32_t sl_untcp_hash(const struct untcp *u, const struct sl_block *b, const uint8_t *frame)
+{
+	const uint8_t *ip = frame + b->l3;
+	uint32_t ports = l4_ports(frame + b->l4);
+	uint64_t one, two, h;
+
+	if (*ip >> 4 == 6) {
+		one = fold(load64(ip + 8) ^ u->secret[2], load64(ip + 16) ^ u->secret[3]);
+		two = fold(load64(ip + 24) ^ u->secret[2], load64(ip + 32) ^ u->secret[3]);
+		one += ports & 0xffff;
+		two += ports >> 16;
+	} else {
+		h = v4_addrs(ip);
+		one = (h & 0xffffffff) << 16 | (ports & 0xffff);
+		two = h >> 32 << 16 | ports >> 16;
+	}
+	h = one < two ? fold(one ^ u->secret[0], two ^ u->secret[1])
+		      : fold(two ^ u->secret[0], one ^ u->secret[1]);
+	return (uint32_t)(h ^ h >> 32);
+}
+
+uint32_t sl_untcp_find(const struct untcp *u, const struct sl_block *b, const uint8_t *frame,
+		       uint32_t hash, int *dir)
 {
 	const uint8_t *ip = frame + b->l3;
 	bool v6 = *ip >> 4 == 6;
 	uint32_t ports = l4_ports(frame + b->l4), turned = turn32(ports);
 	uint64_t addrs = v6 ? 0 : v4_addrs(ip);
 
-	for (uint32_t at = slot_of(u, b->flow_hash); ; at = (at + 1) & (u->n_slots - 1)) {
+	for (uint32_t at = slot_of(u, hash); ; at = (at + 1) & (u->n_slots - 1)) {
 		const struct slot *s = &u->slots[at];
 		const struct flow *fl;
 
 		if (s->flow == NONE)
 			return NONE;
-		if (s->hash != b->flow_hash)
+		if (s->hash != hash)
 			continue;
 		fl = flow_at(u, s->flow);
 		if (v6 != (fl->flags & F_V6))
@@ -292,7 +334,7 @@ static uint32_t take_record(struct untcp *u)
 	return u->n_used++;
 }
 
-uint32_t sl_untcp_add(struct untcp *u, const struct sl_block *b, const uint8_t *frame, int dir)
+uint32_t sl_untcp_add(struct untcp *u, struct sl_block *b, const uint8_t *frame, uint32_t hash, int dir)
 {
 	const uint8_t *ip = frame + b->l3;
 	struct flow *fl;
@@ -306,7 +348,8 @@ uint32_t sl_untcp_add(struct untcp *u, const struct sl_block *b, const uint8_t *
 		return NONE;
 	fl = flow_at(u, i);
 	memset(fl, 0, sizeof(*fl));
-	fl->hash = b->flow_hash;
+	fl->hash = hash;
+	fl->flow_hash = sl_flow_hash(b, frame);
 	fl->grain = grain_of(u, b->time_ns);
 	fl->ports = l4_ports(frame + b->l4);
 	if (dir)
@@ -336,6 +379,7 @@ void sl_untcp_renew(struct untcp *u, uint32_t i, int opener)
 	wheel_remove(u, i);
 	memset(fl, 0, sizeof(*fl));
 	fl->hash = old.hash;
+	fl->flow_hash = old.flow_hash;
 	fl->flags = old.flags & F_V6;
 	fl->grain = old.grain;
 	fl->addrs = opener ? turn64(old.addrs) : old.addrs;

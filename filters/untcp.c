@@ -128,7 +128,7 @@ static uint32_t add_flow(struct sl_filter *f, const struct segment *s, const uin
 		sl_untcp_forget(u, i);
 	}
 	*d = first_direction(s, frame + s->b->l4);
-	i = sl_untcp_add(u, s->b, frame, *d);
+	i = sl_untcp_add(u, s->b, frame, s->hash, *d);
 	if (i != NONE) {
 		sl_count(&u->opened);
 		flow_at(u, i)->id = (uint32_t)sl_seq(f) & 0x7fffffff;
@@ -338,7 +338,7 @@ static void take_other(struct sl_filter *f, uint32_t i, int d, struct segment *s
 	}
 }
 
-static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b)
+static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b, uint32_t hash)
 {
 	const uint8_t *frame = sl_frame(f, b), *l4 = frame + b->l4;
 	struct segment s;
@@ -351,6 +351,7 @@ static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b)
 		return 0;
 	}
 	s.b = b;
+	s.hash = hash;
 	s.seq = sl_be32(l4 + 4);
 	s.ack = sl_be32(l4 + 8);
 	s.tcp = l4[13];
@@ -367,7 +368,7 @@ static int take(struct sl_filter *f, struct untcp *u, struct sl_block *b)
 	if (s.len)
 		sl_count(&u->segments);
 
-	i = sl_untcp_find(u, b, frame, &d);
+	i = sl_untcp_find(u, b, frame, hash, &d);
 	if (i == NONE) {
 		i = add_flow(f, &s, frame, &d);
 		if (i == NONE) {
@@ -399,22 +400,22 @@ enum { AHEAD_SLOT = 16, AHEAD_FLOW = 8 };
 static int untcp_work(struct sl_filter *f, struct sl_batch *in)
 {
 	struct untcp *u = sl_state(f);
-	uint32_t slot = in->taken, flow = in->taken;
+	uint32_t slot = in->taken, flow = in->taken, hash[SL_BATCH_MAX];
 	struct sl_block *b;
 
 	for (;;) {
 		for (; slot < in->n && slot < in->taken + AHEAD_SLOT; slot++) {
 			b = in->b[slot];
 			sl_decode(b, sl_frame(f, b));
-			sl_flow_hash(b, sl_frame(f, b));
-			__builtin_prefetch(&u->slots[slot_of(u, b->flow_hash)]);
+			hash[slot] = b->proto == 6 && b->l4 ? sl_untcp_hash(u, b, sl_frame(f, b)) : 0;
+			__builtin_prefetch(&u->slots[slot_of(u, hash[slot])]);
 		}
 		for (; flow < in->n && flow < in->taken + AHEAD_FLOW; flow++)
-			sl_untcp_prefetch_flow(u, in->b[flow]->flow_hash);
+			sl_untcp_prefetch_flow(u, hash[flow]);
 		b = sl_batch_take(f, in);
 		if (!b)
 			return 0;
-		take(f, u, b);
+		take(f, u, b, hash[in->taken - 1]);
 	}
 }
 

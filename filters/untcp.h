@@ -86,7 +86,7 @@ struct dir {
 struct flow {
 	uint64_t addrs;			/* v4: source and destination as in the packet */
 	uint32_t ports;
-	uint32_t hash;
+	uint32_t hash;			/* the table's: see sl_untcp_hash() */
 	uint64_t last_seq;		/* number of its latest packet in the source's order */
 	uint64_t pos[2];
 	uint32_t next[2];
@@ -99,6 +99,7 @@ struct flow {
 	uint8_t addrs6[32];
 	uint32_t wheel_prev, wheel_next;
 	uint32_t bucket;
+	uint32_t flow_hash;		/* of its packets: for records */
 };
 
 struct slot {
@@ -121,6 +122,7 @@ struct untcp {
 	/* untcp-table.c */
 	struct slot *slots;
 	uint32_t n_slots, shift;
+	uint64_t secret[4];
 	struct flow **slabs;
 	uint32_t n_slabs, n_used, n_flows, free_flow;
 	uint32_t wheel[WHEEL];
@@ -145,6 +147,7 @@ struct untcp {
 /* Where a packet belongs, as read from its headers. */
 struct segment {
 	struct sl_block *b;
+	uint32_t hash;		/* in the table of flows */
 	uint32_t seq, ack;
 	uint32_t len;		/* bytes of payload that are stored */
 	uint32_t cut;		/* bytes behind them that are not */
@@ -185,14 +188,19 @@ static inline uint32_t slot_of(const struct untcp *u, uint32_t hash)
 
 void sl_untcp_prefetch_flow(const struct untcp *u, uint32_t hash);
 
-/* The flow of a packet and its direction in it; NONE when there is no such. */
-uint32_t sl_untcp_find(const struct untcp *u, const struct sl_block *b, const uint8_t *frame, int *dir);
+/* Hash of a TCP packet's addresses and ports, the same for both directions and
+ * another one in each run: who makes the packets can't choose it. */
+uint32_t sl_untcp_hash(const struct untcp *u, const struct sl_block *b, const uint8_t *frame);
+
+/* The flow of a packet with this hash, and its direction in it; NONE when there is no such. */
+uint32_t sl_untcp_find(const struct untcp *u, const struct sl_block *b, const uint8_t *frame,
+		       uint32_t hash, int *dir);
 
 /*
  * A record for the flow of this packet, which runs in direction `dir`. There must be
  * room (n_flows < flows). NONE: out of memory.
  */
-uint32_t sl_untcp_add(struct untcp *u, const struct sl_block *b, const uint8_t *frame, int dir);
+uint32_t sl_untcp_add(struct untcp *u, struct sl_block *b, const uint8_t *frame, uint32_t hash, int dir);
 
 /* Clear a record for another flow with the same addresses and ports, of which the
  * opener's packets ran in direction `opener` of the old one. */
