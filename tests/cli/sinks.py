@@ -12,6 +12,7 @@ mount one those tests are skipped.
 """
 import json
 import os
+import resource
 import shutil
 import socket
 import struct
@@ -403,6 +404,18 @@ def _():
         whole += 1 + (got == want)
     # one packet more went into the file that was removed then
     assert f["out"]["blocks"] == whole + 1, (f, whole)
+
+
+@test("pcapout: fewer descriptors than it would take")
+def _():
+    d = tempfile.mkdtemp(dir=top)
+    flows = capture(top + "/flows.pcap", (packet(i, i % 60) for i in range(600)))
+    outs = "; ".join(f"> (o{k}: pcapout \"{d}/{k}-{{flow}}.pcap\")" for k in range(4))
+    status, out, err = call("--json", "-r", flows, "(tcp) { " + outs + " }",
+                            fds=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    assert status == 0, err
+    names = os.listdir(d)
+    assert len(names) == 240 and all(frames(d + "/" + n) == 10 for n in names), len(names)
 
 
 try:
