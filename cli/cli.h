@@ -108,7 +108,7 @@ int out_words(FILE *f, char *text);
 int out_end(int status);
 
 /* A string as JSON has it. */
-void out_json_str(FILE *f, const char *s);
+void out_json_strn(FILE *f, const char *s, size_t n);
 /* Options that have no effect in this plan, one a line. */
 void out_notes(FILE *f, const struct sl_plan *p);
 

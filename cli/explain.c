@@ -16,6 +16,32 @@ static int list(void)
 	return EXIT_OK;
 }
 
+/* One code, or all with NULL. */
+static int explain_json(const char *only)
+{
+	unsigned int n = 0;
+
+	if (!only)
+		putchar('[');
+	for (const char *const *code = sl_codes(); *code; code++) {
+		const char *page = sl_explain(*code), *text;
+		size_t title;
+
+		if (!page || (only && strcmp(only, *code)))
+			continue;
+		title = strcspn(page, "\n");
+		text = page + title + strspn(page + title, "\n");
+		printf("%s{\"code\":\"%s\",\"title\":", n++ ? ",\n" : "", *code);
+		page += strlen(*code) + strspn(page + strlen(*code), ": ");
+		out_json_strn(stdout, page, strcspn(page, "\n"));
+		fputs(",\"text\":", stdout);
+		out_json_strn(stdout, text, strlen(text));
+		putchar('}');
+	}
+	puts(only ? "" : "]");
+	return EXIT_OK;
+}
+
 int verb_explain(const struct call *c)
 {
 	const char *page, *near;
@@ -23,12 +49,14 @@ int verb_explain(const struct call *c)
 	size_t n = 0;
 
 	if (!c->n_words)
-		return list();
+		return c->has[F_JSON] ? explain_json(NULL) : list();
 	if (c->n_words > 1)
 		return out_call_error("explain takes one code");
 	for (const char *s = c->words[0]; *s && n < sizeof(code) - 1; s++)
 		code[n++] = (char)toupper((unsigned char)*s);
 	page = sl_explain(code);
+	if (page && c->has[F_JSON])
+		return explain_json(code);
 	if (page) {
 		fputs(page, stdout);
 		if (*page && page[strlen(page) - 1] != '\n')

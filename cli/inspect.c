@@ -2,6 +2,7 @@
 /* inspect.c -- the reference of filters, from their descriptors */
 #include "cli.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,8 +275,34 @@ static int inspect_json(const char *pattern)
 	return EXIT_OK;
 }
 
+/* Defs of a request file; false: it has none of this name. */
+static bool inspect_defs(const struct call *c, int *status)
+{
+	struct call file = *c;
+	char *text = NULL;
+	struct opened o;
+	int r;
+
+	file.n_words = 0;
+	*status = request_parse(&file, &o);
+	out_diags(c, o.ds, *status ? "nothing was printed" : NULL);
+	r = *status ? 0 : sl_request_defs(o.req, c->words[0], c->has[F_JSON], &text);
+	if (text && *text)
+		*status = out_line(stdout, text);
+	else if (text)
+		printf("%s defines nothing\n", c->file);
+	else if (r == -ENOMEM)
+		*status = out_no_memory();
+	if (text && !*text)
+		free(text);
+	request_done(&o);
+	return r != -ENOENT;
+}
+
 int verb_inspect(const struct call *c)
 {
+	int r;
+
 	const char *pattern = c->words[0];
 	const struct sl_filter_type *one;
 
@@ -283,6 +310,8 @@ int verb_inspect(const struct call *c)
 		return man_filters(stdout);
 	if (c->n_words > 1)
 		return out_call_error("inspect takes one name or pattern, quoted: 'un*'");
+	if (c->file && inspect_defs(c, &r))
+		return r;
 	if (c->has[F_JSON])
 		return inspect_json(pattern);
 	one = pattern ? sl_type_find(pattern) : NULL;

@@ -138,10 +138,10 @@ int out_words(FILE *f, char *text)
 	return put_line(f, text, out_text);
 }
 
-void out_json_str(FILE *f, const char *s)
+void out_json_strn(FILE *f, const char *s, size_t n)
 {
 	fputc('"', f);
-	for (; *s; s++) {
+	for (; n; s++, n--) {
 		if (*s == '"' || *s == '\\')
 			fprintf(f, "\\%c", *s);
 		else if (*s == '\n')

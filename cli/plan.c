@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const char *plural(unsigned int n, const char *one, const char *many)
 {
@@ -18,7 +19,7 @@ static void check_json(int r, const char *diags, const struct sl_plan *p)
 	for (unsigned int i = 0; p && (note = sl_plan_note(p, i)); i++) {
 		if (i)
 			putchar(',');
-		out_json_str(stdout, note);
+		out_json_strn(stdout, note, strlen(note));
 	}
 	puts("]}");
 }

@@ -80,6 +80,9 @@ char *sl_request_print(const struct sl_request *q);
 char *sl_request_format(const struct sl_request *q);
 /* Parameters of the file: "let" lines as JSON: [{"name","default","help"}]. */
 char *sl_request_params_json(const struct sl_request *q);
+/* What the file defines by "def": the one called `name`, all without; in words, or an array in
+ * JSON. 0 with *out, which the caller frees ("" where there is none); -ENOENT: no such def; -ENOMEM. */
+int sl_request_defs(const struct sl_request *q, const char *name, bool json, char **out);
 
 struct sl_options {
 	size_t size;			/* sizeof(struct sl_options) */

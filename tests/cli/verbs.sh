@@ -159,6 +159,33 @@ is "inspect: unknown" 2 "$streamline" inspect untpc
 has "inspect: what was meant" "$err" "did you mean 'untcp'?"
 is "inspect: nothing matches" 2 "$streamline" inspect 'zzz*'
 
+cat >"$scratch/web.srl" <<'END'
+def web(port=80, rules) {
+  in -$port-> (untcp) > (ac rules=$rules) > out
+  in -else-> out.rest
+}
+(tcp) > (w: web rules=x.ac) > (null)
+END
+is "inspect -f" 0 "$streamline" inspect -f "$scratch/web.srl"
+has "inspect -f: the macro" "$out" "web    def of"
+is "inspect -f DEF" 0 "$streamline" inspect -f "$scratch/web.srl" web
+has "inspect -f DEF: a default" "$out" "port         default 80"
+has "inspect -f DEF: no default" "$out" "rules        must be given"
+has "inspect -f DEF: its ends" "$out" "out      plain, -rest->"
+has "inspect -f DEF: its filters" "$out" "filters  untcp, ac"
+has "inspect -f DEF: its text" "$out" "in -else-> out.rest"
+is "inspect -f FILTER" 0 "$streamline" inspect -f "$scratch/web.srl" tcp
+is "inspect -f: unknown" 2 "$streamline" inspect -f "$scratch/web.srl" wbe
+is "inspect -f --json" 0 "$streamline" inspect --json -f "$scratch/web.srl" web
+has "inspect -f --json: parameters" "$out" '{"name":"rules","required":true,"default":null}'
+echo '(tcp) > (null)' >"$scratch/none.srl"
+is "inspect -f: no defs" 0 "$streamline" inspect -f "$scratch/none.srl"
+echo '(tcp' >"$scratch/broken.srl"
+is "inspect -f: a wrong file" 2 "$streamline" inspect -f "$scratch/broken.srl" tcp
+
+is "explain --json" 0 "$streamline" explain --json e104
+has "explain --json: title" "$out" '{"code":"E104","title":"'
+is "explain --json: all" 0 "$streamline" explain --json
 is "explain" 0 "$streamline" explain
 has "explain lists codes" "$out" "E104"
 is "explain CODE" 0 "$streamline" explain e104
