@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/datadir.h"
 #include "net/decode.h"
 #include "screen.h"
 
@@ -63,14 +64,11 @@ const char *const screen_syntax[] = { "native", "snort", "raw", NULL };
 
 int screen_supply(char *out, size_t size)
 {
-	static const char *const place[] = {
-		SL_DATADIR "/ac/demo.ac", SL_SOURCE_DATADIR "/ac/demo.ac",
-	};
+	const char *dir;
 
-	for (size_t i = 0; i < sizeof(place) / sizeof(place[0]); i++) {
-		if (access(place[i], R_OK) == 0 && (size_t)snprintf(out, size, "%s", place[i]) < size)
+	for (unsigned int i = 0; (dir = sl_datadir(i)); i++)
+		if ((size_t)snprintf(out, size, "%s/ac/demo.ac", dir) < size && access(out, R_OK) == 0)
 			return 0;
-	}
 	return -ENOENT;
 }
 

@@ -99,6 +99,30 @@ void sl_build_in_since(struct sl_build *b, struct sl_scope *s, unsigned int befo
 			sl_build_in(s, items[i]);
 }
 
+/*
+ * A word glued to a bar was perhaps meant as a class mark, which has no names: |http count.
+ * Say so with the errors of its stage since there were `before`.
+ */
+void sl_build_bar_note(struct sl_build *b, const struct sl_tstage *st, unsigned int before)
+{
+	struct sl_diag_new *const *items;
+	struct sl_span at = st->type_span;
+	const char *next = st->n_args && !st->args[0].key ? st->args[0].value.text : NULL;
+	unsigned int i, n;
+	uint32_t no;
+
+	if (!st->from_pipe || !at.src || !at.off || at.src->text[at.off - 1] != '|' || !next ||
+	    !sl_type_find(next) || sl_diags_count(b->ds) <= before)
+		return;
+	if (sl_service_find(st->type, &no) && sl_proto_find(st->type, &no) && sl_icmp_find(st->type, &no))
+		return;
+	items = sl_diags_sorted(b->ds, &n);
+	for (i = 0; i < n; i++)
+		if (items[i]->seq >= before)
+			sl_err_note(items[i], "a mark on a bar is a number; a name needs arrows: (...) -%s-> (%s)",
+				    st->type, next);
+}
+
 bool sl_build_enough(struct sl_build *b)
 {
 	if (sl_diags_errors(b->ds) >= SL_ERRORS_MAX)

@@ -268,6 +268,7 @@ void sl_build_using(struct sl_build *b, const char *fmt, ...) __attribute__((for
 /* Say in which uses of macros an error came up. Returns d. */
 struct sl_diag_new *sl_build_in(struct sl_scope *s, struct sl_diag_new *d);
 bool sl_build_enough(struct sl_build *b);	/* errors */
+void sl_build_bar_note(struct sl_build *b, const struct sl_tstage *st, unsigned int before);
 /* As sl_build_in(), for errors that a callee added since there were `before`. */
 void sl_build_in_since(struct sl_build *b, struct sl_scope *s, unsigned int before);
 

@@ -555,7 +555,7 @@ static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const st
 	struct sl_place_of here = { &st->place, s, place };
 	struct sl_decl *decl = NULL;
 	struct sl_bnode *n = NULL;
-	unsigned int i;
+	unsigned int i, before;
 
 	if (!st->type) {
 		sl_err(b->ds, "E010", st->span, "expected a filter");
@@ -587,7 +587,9 @@ static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const st
 		n->scope = s;
 		n->st = st;
 		n->n.span = st->type_span;
+		before = sl_diags_count(b->ds);
 		sl_bind(b, n, st->args, st->n_args);
+		sl_build_bar_note(b, st, before);
 	} else {
 		n = program(b, s, st);
 	}

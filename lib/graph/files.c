@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "core/datadir.h"
 #include "graph/build.h"
 
 #define USE_MAX		(4u << 20)	/* bytes of a used file */
@@ -97,20 +98,18 @@ static void near_in_folder(struct sl_near *near, struct sl_build *b, const char 
 	closedir(d);
 }
 
-/* Folders of `use word`: those of the options, the installed one, that of the source tree. */
-static const char *use_folder(const struct sl_build *b, unsigned int i)
+/* Folders of `use word`: those of the options, then where the data lies. */
+static const char *use_folder(struct sl_build *b, unsigned int i)
 {
 	const char *const *p = b->o->use_path;
+	const char *dir;
 	unsigned int n = 0;
 
 	for (; p && p[n]; n++)
 		if (n == i)
 			return p[n];
-	if (i == n)
-		return SL_DATADIR "/srl";
-	if (i == n + 1)
-		return SL_SOURCE_DATADIR "/srl";
-	return NULL;
+	dir = sl_datadir(i - n);
+	return dir ? sl_build_printf(b, "%s/srl", dir) : NULL;
 }
 
 /* Open what a `use` names. Returns 0 with *path and *src, or an errno after telling. */

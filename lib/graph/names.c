@@ -291,7 +291,7 @@ static void miss_filter(struct sl_build *b, struct sl_miss *m)
 	struct idle idle = { 0 };
 	struct sl_diag_new *d;
 	struct sl_near near;
-	unsigned int i;
+	unsigned int i, before;
 
 	sl_near_init(&near, m->name);
 	for (t = sl_types(); *t; t++)
@@ -305,6 +305,7 @@ static void miss_filter(struct sl_build *b, struct sl_miss *m)
 	if (near.n && idle.name && !strcmp(near.best[0].word, idle.name) &&
 	    blame(b, m, &idle, "E104", "the def"))
 		return;
+	before = sl_diags_count(b->ds);
 	d = sl_err(b->ds, "E104", m->at, "no filter called '%s'", m->name);
 	sl_near_tell(&near, d, "", "");
 	if (near.n) {
@@ -321,6 +322,8 @@ static void miss_filter(struct sl_build *b, struct sl_miss *m)
 	} else {
 		sl_err_note(d, "all filters: streamline inspect");
 	}
+	if (m->st)
+		sl_build_bar_note(b, m->st, before);
 	sl_build_in(m->scope, d);
 }
 

@@ -261,11 +261,24 @@ static bool number_tag(struct sl_build *b, struct sl_bstream *s, const struct sl
 	return true;
 }
 
+/* "80", or a variable with a text of digits, where nothing has that name. */
+static bool is_number(const char *s, uint64_t *n)
+{
+	*n = 0;
+	if (!*s || strlen(s) > 10)
+		return false;
+	for (; *s >= '0' && *s <= '9'; s++)
+		*n = *n * 10 + (uint64_t)(*s - '0');
+	return !*s;
+}
+
 static bool name_tag(struct sl_build *b, struct sl_bstream *s, const struct sl_rtag *tag,
 		     const struct sl_node *classer, struct sl_term *term)
 {
 	struct sl_node *from = s->s.from;
 	int port = port_find(from->type, tag->name), groups = groups_port(from->type);
+	enum sl_class_type kind = sl_node_class(classer);
+	struct sl_rtag number = *tag;
 	struct sl_near near, outs;
 
 	if (port > 0) {
@@ -284,9 +297,12 @@ static bool name_tag(struct sl_build *b, struct sl_bstream *s, const struct sl_r
 		term->hi = term->lo;
 		return true;
 	}
+	if (kind != SL_CLASS_NONE && kind != SL_CLASS_GROUP && is_number(tag->name, &number.lo)) {
+		number.hi = number.lo;
+		return number_tag(b, s, &number, classer, term);
+	}
 	/* names that live in a file which was not read: anything but an obvious slip */
-	if ((groups && !names_known(from)) ||
-	    (sl_node_class(classer) == SL_CLASS_GROUP && !names_known(classer))) {
+	if ((groups && !names_known(from)) || (kind == SL_CLASS_GROUP && !names_known(classer))) {
 		unsigned int i;
 
 		sl_near_init(&near, tag->name);

@@ -141,6 +141,17 @@ LC_ALL=C "$streamline" graph '(tcp) > (count)' >"$out" 2>&1
 LC_ALL=C.UTF-8 "$streamline" graph '(tcp) > (count)' >"$out" 2>&1
 has "graph: lines where it has" "$out" "──>"
 
+is "a number in quotes is a number" 0 "$streamline" fmt --expand '(tcp) -"80"-> (count)'
+is "a name on a bar" 2 "$streamline" check 'tcp |http count'
+has "a name on a bar: what to write" "$err" "a name needs arrows: (...) -http-> (count)"
+is "a filter's name on a bar" 2 "$streamline" check 'ip |udp count'
+has "a filter's name on a bar: what to write" "$err" "a name needs arrows: (...) -udp-> (count)"
+if [ ! -e /usr/local/share/streamline/ac/demo.ac ]; then
+	cp "$streamline" "$scratch/moved"
+	is "rules of the sources" 0 "$streamline" check '(tcp) > (untcp) > (ac) > (null)'
+	is "a copy elsewhere does not take them" 2 "$scratch/moved" check '(tcp) > (untcp) > (ac) > (null)'
+fi
+
 is "fmt" 0 "$streamline" fmt '(tcp)-80->(count)'
 [ "$(cat "$out")" = '(tcp) -80-> (count)' ]; ok $? "fmt: canonical"
 is "fmt --expand" 0 "$streamline" fmt --expand 'def f(p) { in -$p-> (count) > out }; (tcp) > (f p=80) > (null)'
