@@ -95,19 +95,7 @@ static int find_text(const struct call *c, struct opened *o)
 	return o->text ? 0 : out_no_memory();
 }
 
-/* A request in which filters are ordered into spaces that can't run them, and that is
- * right otherwise, has no place. */
-static bool no_place(const struct sl_diags *ds)
-{
-	const struct sl_diag *d;
-
-	for (unsigned int i = 0; (d = sl_diags_get(ds, i)); i++)
-		if (d->severity == SL_ERROR && strcmp(d->code, "E141"))
-			return false;
-	return sl_diags_errors(ds);
-}
-
-static int status_of(int r, const struct sl_diags *ds)
+static int status_of(int r)
 {
 	switch (r) {
 	case -ENOSPC:
@@ -118,7 +106,7 @@ static int status_of(int r, const struct sl_diags *ds)
 	case -ENOMEM:
 		return out_no_memory();
 	default:
-		return no_place(ds) ? EXIT_PLACE : EXIT_CALL;
+		return EXIT_CALL;
 	}
 }
 
@@ -135,7 +123,7 @@ int request_parse(const struct call *c, struct opened *o)
 	if (r)
 		return r;
 	r = sl_parse(o->text, name, &o->req, o->ds);
-	return r < 0 ? status_of(r, o->ds) : 0;
+	return r < 0 ? status_of(r) : 0;
 }
 
 int request_plan(const struct call *c, struct opened *o, bool no_env, bool open_source)
@@ -155,7 +143,7 @@ int request_plan(const struct call *c, struct opened *o, bool no_env, bool open_
 	if (r)
 		return r;
 	r = sl_plan_new(o->req, &opts, &o->plan, o->ds);
-	return r < 0 ? status_of(r, o->ds) : 0;
+	return r < 0 ? status_of(r) : 0;
 }
 
 void request_done(struct opened *o)

@@ -11,25 +11,11 @@
  * Extension headers are walked first; the class is what follows the last of
  * them, or 59 where nothing does.
  */
-#include "filter.h"
+#include "versions.h"
 
 static int ip6_work(struct sl_filter *f, struct sl_batch *in)
 {
-	const struct sl_block *ahead;
-	struct sl_block *b;
-
-	while ((b = sl_batch_take(f, in))) {
-		ahead = sl_batch_ahead(in, 4);
-		if (ahead)
-			__builtin_prefetch(sl_frame(f, ahead));
-		if (sl_ip_version(b, sl_frame(f, b)) != 6) {
-			sl_drop(f, b);
-			continue;
-		}
-		b->class = b->proto;
-		sl_emit(f, 0, b);
-	}
-	return 0;
+	return versions_work(f, in, 6);
 }
 
 static const char *const ip6_examples[] = {

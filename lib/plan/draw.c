@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * draw.c -- a plan as a drawing: for a terminal, for Graphviz, for Mermaid
+ * plan/draw.c -- a plan as a drawing: for a terminal, for Graphviz, for Mermaid
  *
  * The terminal's is a grid of cells. A filter stands in the column of its layer
  * (the longest way from a source) and in a row; so does every stream:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * plan.c -- the way from text to plan, as programs call it
+ * plan/plan.c -- the way from text to plan, as programs call it
  *
  * A request is the tree; a plan owns the graph made of it and holds nothing of
  * the request, so either may be freed first.

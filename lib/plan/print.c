@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * print.c -- a plan for people, for programs, and as a request
+ * plan/print.c -- a plan for people, for programs, and as a request
  *
  * Says where each filter runs and why, which streams cross a border and what that
  * costs, what was supplied, which wishes were not met and what was not chosen.
