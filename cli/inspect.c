@@ -287,14 +287,14 @@ static bool inspect_defs(const struct call *c, int *status)
 	*status = request_parse(&file, &o);
 	out_diags(c, o.ds, *status ? "nothing was printed" : NULL);
 	r = *status ? 0 : sl_request_defs(o.req, c->words[0], c->has[F_JSON], &text);
-	if (text && *text)
+	if (text && *text) {
 		*status = out_line(stdout, text);
-	else if (text)
+	} else if (text) {
 		printf("%s defines nothing\n", c->file);
-	else if (r == -ENOMEM)
-		*status = out_no_memory();
-	if (text && !*text)
 		free(text);
+	} else if (r == -ENOMEM) {
+		*status = out_no_memory();
+	}
 	request_done(&o);
 	return r != -ENOENT;
 }

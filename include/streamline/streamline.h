@@ -21,7 +21,8 @@
  * Calls return 0 or more, or a negative errno. What a person must read is added
  * to the struct sl_diags that the caller passes (diag.h); it may not be NULL
  * where a call takes one. Results are written on success only. Strings that are
- * returned as char * belong to the caller: free(). Every _free accepts NULL.
+ * returned as char * belong to the caller: free(); NULL, where nothing else is said: memory
+ * is out. Every _free accepts NULL.
  * The library never prints, never exits, and installs no signal handler other
  * than one for SIGBUS while capture files are mapped (see sl_run_new).
  */
