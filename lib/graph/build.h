@@ -370,5 +370,8 @@ const char *sl_icmp_at(unsigned int i);
 /* programs.c: does an unknown first word of the pipe dialect mean a program? Without
  * the environment, any that is not near a filter's name. */
 bool sl_is_program(const char *word, bool no_env);
+/* The first word of a stage with bars that cannot be a filter's name (./prog), which the
+ * parser made into exec's first argument; NULL for other stages. */
+const char *sl_pipe_program(const struct sl_tstage *st);
 
 #endif

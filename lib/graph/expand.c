@@ -288,7 +288,8 @@ static void add_ends(struct sl_build *b, struct sl_ends *to, const struct sl_end
  * In the pipe dialect an unknown first word may be a program: the whole stage,
  * as it was written, becomes the command of exec.
  */
-static struct sl_bnode *program(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st)
+static struct sl_bnode *program(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st,
+				const char *word)
 {
 	const struct sl_filter_type *exec = sl_type_flagged(SL_F_PROCESS);
 	struct sl_targ arg = { 0 };
@@ -297,7 +298,7 @@ static struct sl_bnode *program(struct sl_build *b, struct sl_scope *s, const st
 
 	if (!exec || !st->from_pipe || !st->type_span.src)
 		return NULL;
-	if (!sl_is_program(st->type, b->o->no_env))
+	if (!sl_is_program(word, b->o->no_env))
 		return NULL;
 	if (st->n_args)
 		all = sl_span_join(all, st->args[st->n_args - 1].span);
@@ -310,7 +311,7 @@ static struct sl_bnode *program(struct sl_build *b, struct sl_scope *s, const st
 	n->st = st;
 	n->n.span = st->type_span;
 	sl_bind(b, n, &arg, 1);
-	sl_build_using(b, "program %s (no filter is called '%s')", arg.value.text, st->type);
+	sl_build_using(b, "program %s (no filter is called '%s')", arg.value.text, word);
 	return n;
 }
 
@@ -549,6 +550,7 @@ void sl_expand_forget(struct sl_build *b)
 static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const struct sl_tstage *st,
 				const struct sl_place_of *place)
 {
+	const char *word;
 	struct sl_end e = { .kind = SL_END_BAD, .scope = s, .at = st->span };
 	const struct sl_filter_type *t = st->type ? sl_type_find(st->type) : NULL;
 	struct sl_def *d = t || !st->type ? NULL : sl_def_find(b, st->type);
@@ -582,6 +584,9 @@ static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const st
 		}
 		return e;
 	}
+	word = sl_pipe_program(st) ? sl_pipe_program(st) : st->type;
+	if (sl_pipe_program(st))
+		t = NULL;
 	if (t) {
 		n = sl_build_node(b, t);
 		n->scope = s;
@@ -591,12 +596,12 @@ static struct sl_end filter_end(struct sl_build *b, struct sl_scope *s, const st
 		sl_bind(b, n, st->args, st->n_args);
 		sl_build_bar_note(b, st, before);
 	} else {
-		n = program(b, s, st);
+		n = program(b, s, st, word);
 	}
 	if (!n) {
 		for (i = 0; i < st->n_args; i++)
 			sl_resolve(b, s, &st->args[i].value);	/* counts uses, finds unset names */
-		sl_miss(b, SL_MISS_FILTER, st->type, st->type_span, s, st);
+		sl_miss(b, SL_MISS_FILTER, word, st->type_span, s, st);
 		return e;
 	}
 	n->brief_name = st->name ? st->name : n->n.type->name;

@@ -43,6 +43,14 @@ bool sl_is_program(const char *word, bool no_env)
 	return no_env ? !near_a_filter(word) : program_exists(word);
 }
 
+const char *sl_pipe_program(const struct sl_tstage *st)
+{
+	if (!st->from_pipe || !st->n_args || !st->type_span.src ||
+	    st->args[0].span.off != st->type_span.off)
+		return NULL;
+	return st->args[0].value.text;
+}
+
 /* The stage as it was written, first word to last argument, is the command. */
 static void to_exec(struct sl_tree *t, struct sl_tstage *st, const struct sl_filter_type *exec)
 {
@@ -78,8 +86,8 @@ void sl_tree_programs(struct sl_tree *t)
 			struct sl_tstage *st = &p->stages[k];
 
 			if (st->kind == SL_A_FILTER && st->from_pipe && st->type_span.src &&
-			    !sl_type_find(st->type) &&
-			    (program_exists(st->type) || !near_a_filter(st->type)))
+			    (sl_pipe_program(st) ||
+			     (!sl_type_find(st->type) && program_exists(st->type))))
 				to_exec(t, st, exec);
 		}
 	}
