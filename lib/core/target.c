@@ -147,12 +147,19 @@ int sl_target_resume(struct sl_target *t)
 
 int sl_target_begin(struct sl_target *t)
 {
+	struct stat st;
+
 	if (t->begun)
 		return 0;
 	if (t->regular) {
 		if (is_read(t))
 			return -EDEADLK;
-		if (ftruncate(t->fd, 0) < 0)
+		/*
+		 * Not a file that is empty already: ext4 takes any cut to nothing as a
+		 * sign that a file is being replaced, and then close() waits until all
+		 * of the new one is on its way to disk (auto_da_alloc, ext4(5)).
+		 */
+		if (fstat(t->fd, &st) < 0 || (st.st_size && ftruncate(t->fd, 0) < 0))
 			return -errno;
 	}
 	t->begun = true;
