@@ -125,6 +125,15 @@ static void publish(struct sl_worker *w)
 		sl_bell_ring(&w->bell);
 }
 
+/* Packets go by their addresses; what is no packet any more goes by its stream's number,
+ * both directions alike. */
+static uint32_t spread(const struct sl_inst *i, const struct sl_stream *s, struct sl_block *b)
+{
+	if (s->type != SL_PACKET)
+		return ((b->stream >> 1) + 1) * 0x9e3779b1u;
+	return b->flow_hash ? b->flow_hash : sl_flow_hash(b, sl_frame(&i->f, b));
+}
+
 static void send_to_workers(struct sl_run *r, struct sl_out *o, struct sl_batch *b)
 {
 	struct sl_shard *sh = &r->main;
@@ -132,7 +141,7 @@ static void send_to_workers(struct sl_run *r, struct sl_out *o, struct sl_batch 
 
 	for (unsigned int k = 0; k < b->n; k++) {
 		struct sl_block *x = b->b[k];
-		uint32_t hash = x->flow_hash ? x->flow_hash : sl_flow_hash(x, sl_frame(&i->f, x));
+		uint32_t hash = spread(i, o->stream, x);
 		struct sl_worker *w = &r->workers[((uint64_t)hash * r->n_workers) >> 32];
 		struct sl_entry *e = entry_for(w);
 

@@ -163,7 +163,7 @@ static const struct sl_port chaos_ports[] = {
 
 static const struct sl_filter_type chaos_type = {
 	.name = "chaos", .brief = "keep and let go at random", .state = sizeof(struct chaos),
-	.in = SL_PACKET, .out = SL_SAME, .class = SL_CLASS_NUMBER, .ports = chaos_ports,
+	.in = SL_ANY, .out = SL_SAME, .class = SL_CLASS_NUMBER, .ports = chaos_ports,
 	.flags = SL_F_SHARD, .work = chaos_work, .tick = chaos_tick, .flush = chaos_flush,
 };
 
@@ -191,6 +191,30 @@ static int edit_work(struct sl_filter *f, struct sl_batch *in)
 static const struct sl_filter_type edit_type = {
 	.name = "edit", .brief = "write over blocks", .state = sizeof(struct edit),
 	.in = SL_ANY, .out = SL_SAME, .work = edit_work,
+};
+
+/* ---- (tobytes): bytes that, read as packets, would be of another flow each time ---- */
+
+static int tobytes_work(struct sl_filter *f, struct sl_batch *in)
+{
+	struct sl_block *b;
+	uint8_t *p;
+
+	while ((b = sl_batch_take(f, in))) {
+		b = sl_writable(f, b, &p);
+		if (!b)
+			continue;
+		p[35] = (uint8_t)sl_seq(f);
+		b->flow_hash = 0;
+		b->flags &= (uint16_t)~SL_B_DECODED;
+		sl_emit(f, 0, b);
+	}
+	return 0;
+}
+
+static const struct sl_filter_type tobytes_type = {
+	.name = "tobytes", .brief = "packets to bytes", .state = sizeof(struct edit),
+	.in = SL_PACKET, .out = SL_BYTES, .work = tobytes_work,
 };
 
 /* ---- (boom at=N): fails at the N-th block, leaving the rest untaken ---- */
@@ -275,6 +299,7 @@ static void register_all(void)
 	CHECK_EQ(sl_register(&gen_type, SL_FILTER_ABI), 0);
 	CHECK_EQ(sl_register(&chaos_type, SL_FILTER_ABI), 0);
 	CHECK_EQ(sl_register(&edit_type, SL_FILTER_ABI), 0);
+	CHECK_EQ(sl_register(&tobytes_type, SL_FILTER_ABI), 0);
 	CHECK_EQ(sl_register(&boom_type, SL_FILTER_ABI), 0);
 	CHECK_EQ(sl_register(&see_type, SL_FILTER_ABI), 0);
 }
@@ -352,6 +377,27 @@ TEST(chaos_adds_up_and_workers_agree)
 			CHECK(!memcmp(seen[0], one[0], n_seen[0] * sizeof(seen[0][0])));
 			CHECK(!memcmp(seen[1], one[1], n_seen[1] * sizeof(seen[1][0])));
 		}
+		sl_run_free(r);
+	}
+}
+
+TEST(bytes_of_a_stream_stay_together)
+{
+	static struct seen one[100000];
+	unsigned int n_one = 0;
+
+	for (unsigned int workers = 1; workers <= 4; workers++) {
+		struct sl_run *r = start("(gen n=20000 flows=50) > (tobytes) > (chaos) -*-> (see)", workers);
+
+		CHECK(r);
+		CHECK_EQ(sl_run_wait(r), 0);
+		CHECK(whole(r));
+		if (workers == 1) {
+			memcpy(one, seen[0], sizeof(one));
+			n_one = n_seen[0];
+		}
+		CHECK_EQ(n_seen[0], n_one);
+		CHECK(!memcmp(seen[0], one, n_one * sizeof(one[0])));
 		sl_run_free(r);
 	}
 }
