@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: (LGPL-2.1-or-later OR BSD-2-Clause OR GPL-2.0-only) */
+/*
+ * kern/abi.h -- what kernel stages and the library say to each other
+ *
+ * Included by eBPF C and by the library; fixed-width types only. Three things are
+ * shared: what a stage is told before it is loaded (read-only data), the scratch area
+ * in which a packet is looked at (one a CPU, a map), and the records by which
+ * packets reach user space (in a ring, see ring/layout.h).
+ *
+ * A chain of stages, one packet at a time:
+ *
+ *	entry  sees a packet at its hook (XDP, tc), fills in the scratch area
+ *	  |  tail call, constant index: a direct jump once loaded
+ *	stage  tcp, bpf, ...: looks, gives the block a class, chooses arrows
+ *	  |  ... one branch after the other; those that wait are on a stack
+ *	commit writes the packet once into the ring, with an entry for each border that
+ *	       it crosses
+ */
+#ifndef SL_KERN_ABI_H
+#define SL_KERN_ABI_H
+
+#include <linux/types.h>
+
+#define SL_K_WINDOW	256	/* first bytes of a frame, for stages to look at */
+#define SL_K_STAGES	32	/* programs in a chain: entries, stages, commit */
+#define SL_K_ARROWS	8	/* leaving one stage */
+#define SL_K_TERMS	8	/* of one arrow's tag */
+#define SL_K_STREAMS	64	/* arrows that are counted */
+#define SL_K_VALUES	8	/* that one stage publishes */
+#define SL_K_ENTRIES	8	/* borders that one packet can cross */
+#define SL_K_PENDING	16	/* branches that wait */
+#define SL_K_NONE	0xffffffffu
+
+enum sl_khook {
+	SL_K_XDP,		/* inline, or on a NIC: before the stack */
+	SL_K_TC,		/* a tap beside the stack, both directions */
+};
+
+/* What a stage's function gives: a port (0 ...) or one of these. */
+enum sl_kverdict {
+	SL_K_DROP	= -1,	/* screened out: counted as filtered */
+	SL_K_DONE	= -2,	/* brought outside, or swallowed: counted as out */
+	SL_K_LOSE	= -3,	/* lost */
+};
+
+/* ---- read-only data of each stage --------------------------------- */
+
+struct sl_kterm {		/* as struct sl_term */
+	__u32 lo, hi;
+	__u8 port, whole_port, negate, pad;
+};
+
+struct sl_karrow {
+	__u32 stage;		/* index to jump to; SL_K_NONE: it crosses the border */
+	__u32 border;		/* then this one */
+	__u32 stream;		/* where it is counted */
+	__u32 need;		/* most bytes of the frame that are wanted behind a border */
+	__u8 plain, any, other, n_terms;
+	struct sl_kterm terms[SL_K_TERMS];
+};
+
+struct sl_kconf {
+	__u32 hook;		/* enum sl_khook */
+	__s32 pass;		/* what the hook returns for packets that go on */
+	__s32 swallow;		/* ... for those that were taken (inline), or pass */
+	__u32 self;		/* where this stage is counted */
+	__u32 commit;		/* index of the commit stage */
+	__u32 n_arrows;
+	struct sl_karrow arrows[SL_K_ARROWS];
+};
+
+/* ... and of entries */
+struct sl_kentrance {
+	__u32 snap;		/* most bytes of a frame that are seen */
+	__u32 window;		/* 0: no stage looks into packets */
+	__u16 link, iface;	/* LINKTYPE_, number in its source */
+	__u16 flags;		/* SL_B_IN or SL_B_OUT */
+	__u16 strip;		/* bytes of link header that are not to be seen */
+};
+
+/* ---- scratch, one a CPU -------------------------------------------- */
+
+struct sl_kblock {		/* a block pointer under way; see struct sl_block */
+	__u32 len, head, frame_len, wire_len;
+	__u32 class, flow_hash;
+	__u16 l3, l4, payload, flags;
+	__u16 link, iface;
+	__u8 proto, pad[3];
+};
+
+struct sl_kpending {
+	struct sl_kblock b;
+	__u32 stage, pad;
+};
+
+struct sl_ktally {
+	__u64 blocks, bytes;
+};
+
+struct sl_kcount {		/* of one stage */
+	struct sl_ktally in, out, filtered, lost;
+};
+
+/* ---- records ------------------------------------------------------- */
+
+struct sl_kframe {		/* behind struct sl_dring_rec; then entries, then bytes */
+	__u64 time_ns;		/* CLOCK_MONOTONIC */
+	__u32 wire_len;
+	__u32 stored;		/* bytes of the frame that follow */
+	__u16 link, iface, queue;
+	__u8 n_entries, flags;	/* enum sl_kframe_flag */
+};
+
+enum sl_kframe_flag {
+	SL_K_GSO	= 1,	/* several packets of the wire in one (GRO, TSO) */
+	SL_K_TAG	= 2,	/* its VLAN tag had been stripped and was put back */
+};
+
+struct sl_kentry {		/* a border that the frame crosses */
+	__u32 class, flow_hash;
+	__u32 len, head, frame_len;
+	__u16 l3, l4, payload, flags;
+	__u8 proto, border, pad[2];
+};
+
+_Static_assert(sizeof(struct sl_kblock) == 40, "shared with the kernel");
+_Static_assert(sizeof(struct sl_kframe) == 24, "shared with the kernel");
+_Static_assert(sizeof(struct sl_kentry) == 32, "shared with the kernel");
+
+struct sl_kscratch {
+	struct sl_kblock cur;
+	struct sl_kframe frame;		/* n_entries grows on the way */
+	__s32 verdict;			/* of the hook, so far */
+	__u32 n_pending;
+	__u32 need;			/* most bytes that an entry asks for */
+	__u32 tag;			/* VLAN tag to put back: tpid << 16 | tci; 0: none */
+	__u64 seq, pos;			/* (commit) of this CPU's ring */
+	__u64 tail;			/* (commit) lowest tail seen */
+	__u64 gso_frames;
+	struct sl_kentry entries[SL_K_ENTRIES];
+	__u32 streams[SL_K_ENTRIES];	/* where each entry was counted ... */
+	__u32 stages[SL_K_ENTRIES];	/* ... and by whom */
+	struct sl_kpending pending[SL_K_PENDING];
+	struct sl_kcount counts[SL_K_STAGES];
+	struct sl_ktally moved[SL_K_STREAMS];
+	struct sl_ktally refused[SL_K_STREAMS];	/* of moved: not written, the ring was full */
+	__u64 values[SL_K_STAGES][SL_K_VALUES];
+	__u8 window[SL_K_WINDOW + 64];
+	__u8 tmp[64];
+};
+
+#endif

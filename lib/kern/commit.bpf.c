@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * kern/commit.bpf.c -- the last stage: a packet goes into the ring, once
+ *
+ * Built three times, for a ring in an arena, in an mmapable array, and for the
+ * kernel's own BPF ring buffer; see ring/layout.h for the layout of the first two. One ring a
+ * CPU, and stages run with soft interrupts off, so there is one writer and no lock.
+ *
+ *	claim  moves before the bytes are written: what lies `size` bytes before it
+ *	       is not good any more
+ *	head   moves when they are: a reader may look at them
+ *
+ * A packet for which an honoured reader has no room is refused and counted, for each
+ * border that it was to cross.
+ */
+#include "kern/stage.bpf.h"
+
+#include "ring/layout.h"
+
+#define RING_ARRAY	1
+#define RING_ARENA	2
+#define RING_BUF	3
+
+#define FRAME_MAX	0xffffu
+
+const volatile struct sl_kring {
+	__u64 base;		/* arena: its address */
+	__u64 stride;		/* arena: from one CPU's ring to the next one's */
+	__u64 size;		/* bytes of data, a power of two */
+	__u32 n_cpus;
+	__u32 weak_order;	/* stores may be seen out of order: publish with a barrier */
+} ring_conf;
+
+struct {			/* one page a CPU; the reader writes it */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(value_size, 4096);
+} control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} bell SEC(".maps");
+
+#define BARRIER() asm volatile("" ::: "memory")
+
+/* Somebody sleeps: wake him, once. */
+static __always_inline void ring_bell(void)
+{
+	__u32 zero = 0;
+	struct sl_dring_ctl *c = bpf_map_lookup_elem(&control, &zero);
+	__u64 word = 1;
+
+	if (!c || !*(volatile __u32 *)&c->waiting)
+		return;
+	c->waiting = 0;
+	bpf_ringbuf_output(&bell, &word, sizeof(word), BPF_RB_FORCE_WAKEUP);
+}
+
+/* The lowest tail of the readers that are waited for. */
+static __always_inline __u64 lowest_tail(const struct sl_dring_ctl *c, __u64 head)
+{
+	__u64 low = head, t;
+
+	SL_UNROLL for (int i = 0; i < SL_DRING_HONOURED; i++) {
+		if ((__u32)i >= *(const volatile __u32 *)&c->n_honoured)
+			break;
+		if (!*(const volatile __u32 *)&c->reader[i].state)
+			continue;
+		t = *(const volatile __u64 *)&c->reader[i].tail;
+		if ((__s64)(low - t) > 0)
+			low = t;
+	}
+	return low;
+}
+
+static __always_inline int refuse(struct sl_kscratch *s)
+{
+	SL_UNROLL for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
+		__u32 stream;
+
+		if (i >= s->frame.n_entries)
+			break;
+		stream = s->streams[i];
+		if (stream < SL_K_STREAMS)
+			sl_ktally_add(&s->refused[stream], s->entries[i].len);
+	}
+	return s->verdict;
+}
+
+/* True when there is room for `need` bytes at `pos`. */
+static __always_inline int room(struct sl_kscratch *s, __u32 cpu, __u64 pos, __u64 need)
+{
+	const struct sl_dring_ctl *c;
+
+	if (pos + need - s->tail <= ring_conf.size)
+		return 1;
+	c = bpf_map_lookup_elem(&control, &cpu);
+	if (!c)
+		return 0;
+	s->tail = lowest_tail(c, pos);
+	return pos + need - s->tail <= ring_conf.size;
+}
+
+#if RING == RING_ARRAY
+
+struct {			/* a page for struct sl_dring_head, the data, the spare bytes */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(value_size, SL_DRING_DATA + SL_DRING_SPARE + 65536);
+} ring SEC(".maps");
+
+typedef __u8 *place;
+#define AT(type, p)	((type *)(p))
+
+static __always_inline place ring_of(__u32 cpu)
+{
+	return bpf_map_lookup_elem(&ring, &cpu);
+}
+
+/* The frame's bytes [from, from + n) to `to`: straight from the packet. */
+static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u32 n)
+{
+	if (!n || n > FRAME_MAX)
+		return;
+	sl_kload_raw(k->ctx, from, to, n);
+}
+
+#elif RING == RING_ARENA
+
+#define __arena __attribute__((address_space(1)))
+
+struct {
+	__uint(type, 33 /* BPF_MAP_TYPE_ARENA */);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+} ring SEC(".maps");
+
+typedef __u8 __arena *place;
+#define AT(type, p)	((type __arena *)(p))
+
+static __always_inline place ring_of(__u32 cpu)
+{
+	asm volatile("" : : "r"(&ring));	/* tells the verifier which arena */
+	return (place)(ring_conf.base + cpu * ring_conf.stride);
+}
+
+/*
+ * Helpers do not write to arenas. What lies in one piece is copied by 64 bytes, the
+ * rest through a buffer.
+ */
+static __always_inline void put_direct(place to, const __u8 *p, const __u8 *end)
+{
+	__u64 __arena *q = (__u64 __arena *)to;
+	__u8 __arena *w;
+
+	for (int i = 0; i < 32; i++) {
+		const __u64 *v = (const __u64 *)p;
+
+		if (p + 64 > end)
+			break;
+		q[0] = v[0], q[1] = v[1], q[2] = v[2], q[3] = v[3];
+		q[4] = v[4], q[5] = v[5], q[6] = v[6], q[7] = v[7];
+		q += 8;
+		p += 64;
+	}
+	for (int i = 0; i < 8; i++) {
+		if (p + 8 > end)
+			break;
+		*q++ = *(const __u64 *)p;
+		p += 8;
+	}
+	w = (__u8 __arena *)q;
+	for (int i = 0; i < 8; i++) {
+		if (p + 1 > end)
+			break;
+		*w++ = *p++;
+	}
+}
+
+struct bounce {
+	__u64 w[512];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bounce);
+} bounce SEC(".maps");
+
+struct put {
+	void *ctx;
+	struct bounce *b;
+	__u64 to;		/* address in the arena */
+	__u32 from, left;
+};
+
+static long put_piece(__u32 i, struct put *p)
+{
+	__u64 __arena *q = (__u64 __arena *)p->to;
+	__u32 n = p->left < sizeof(p->b->w) ? p->left : (__u32)sizeof(p->b->w);
+
+	(void)i;
+	SL_OPAQUE(n);
+	if (!n || n > sizeof(p->b->w))
+		return 1;
+	if (sl_kload_raw(p->ctx, p->from, p->b->w, n))
+		return 1;
+	for (__u32 j = 0; j < 512 && j * 8 < n; j++)
+		q[j] = p->b->w[j];
+	p->to += n;
+	p->from += n;
+	p->left -= n;
+	return p->left == 0;
+}
+
+static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u32 n)
+{
+	__u32 zero = 0;
+	struct put p = { .ctx = k->ctx, .to = (__u64)to, .from = from, .left = n };
+
+	if (conf.hook == SL_K_XDP && !from) {
+		struct xdp_md *x = k->ctx;
+		const __u8 *d = (const __u8 *)(long)x->data, *end = (const __u8 *)(long)x->data_end;
+
+		if (n <= 2048) {
+			if (d + n < end)
+				end = d + n;
+			put_direct(to, d, end);
+			return;
+		}
+	}
+	p.b = bpf_map_lookup_elem(&bounce, &zero);
+	if (p.b)
+		bpf_loop(16, put_piece, &p, 0);
+}
+
+#endif
+
+#if RING != RING_BUF
+
+SEC("xdp") int commit(void *ctx)
+{
+	struct sl_k k = { .ctx = ctx, .s = sl_kscratch_get() };
+	struct sl_kscratch *s = k.s;
+	__u32 cpu = bpf_get_smp_processor_id(), n_entries, stored, skip = 0, off;
+	__u64 pos, need;
+	place r, at;
+
+	if (!s || cpu >= ring_conf.n_cpus)
+		return conf.pass;
+	r = ring_of(cpu);
+	if (!r)
+		return conf.pass;
+	n_entries = s->frame.n_entries;
+	if (n_entries > SL_K_ENTRIES)
+		n_entries = SL_K_ENTRIES;
+	stored = s->need > FRAME_MAX ? FRAME_MAX : s->need;
+	need = (sizeof(struct sl_dring_rec) + sizeof(struct sl_kframe) +
+		n_entries * sizeof(struct sl_kentry) + stored + 7) & ~7ull;
+	pos = s->pos;
+	if (!room(s, cpu, pos, need)) {
+		AT(volatile struct sl_dring_head, r)->full++;
+		AT(volatile struct sl_dring_head, r)->full_bytes += stored;
+		return refuse(s);
+	}
+	AT(volatile struct sl_dring_head, r)->claim = pos + need;
+	BARRIER();
+	if (!s->frame.time_ns)
+		s->frame.time_ns = bpf_ktime_get_ns();
+	s->frame.stored = stored;
+
+	off = (__u32)pos & (__u32)(ring_conf.size - 1);
+	SL_OPAQUE(off);
+	off &= (__u32)(ring_conf.size - 1);
+	at = r + SL_DRING_DATA + off;
+	AT(struct sl_dring_rec, at)->size = (__u32)need;
+	AT(struct sl_dring_rec, at)->len = (__u32)need - sizeof(struct sl_dring_rec);
+	AT(struct sl_dring_rec, at)->seq = s->seq;
+	at += sizeof(struct sl_dring_rec);
+	AT(struct sl_kframe, at)->time_ns = s->frame.time_ns;
+	AT(__u64, at)[1] = ((__u64 *)&s->frame)[1];
+	AT(__u64, at)[2] = ((__u64 *)&s->frame)[2];
+	at += sizeof(struct sl_kframe);
+	SL_UNROLL for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
+		const __u64 *e = (const __u64 *)&s->entries[i];
+
+		if (i >= n_entries)
+			break;
+		AT(__u64, at)[4 * i] = e[0];
+		AT(__u64, at)[4 * i + 1] = e[1];
+		AT(__u64, at)[4 * i + 2] = e[2];
+		AT(__u64, at)[4 * i + 3] = e[3];
+	}
+	at += n_entries * sizeof(struct sl_kentry);
+	if (s->tag && stored >= 16) {
+		AT(__u64, at)[0] = ((__u64 *)s->window)[0];
+		AT(__u64, at)[1] = ((__u64 *)s->window)[1];
+		skip = 16;
+	}
+	SL_OPAQUE(stored);
+	if (stored >= skip && stored <= FRAME_MAX)
+		put_bytes(&k, at + skip, skip ? 12 : 0, stored - skip);
+	s->pos = pos + need;
+	s->seq++;
+	BARRIER();
+	AT(volatile struct sl_dring_head, r)->seq = s->seq;
+	if (ring_conf.weak_order)
+		__sync_fetch_and_add(&AT(struct sl_dring_head, r)->head, need);
+	else
+		AT(volatile struct sl_dring_head, r)->head = pos + need;
+	ring_bell();
+	return s->verdict;
+}
+
+#endif
+
+char sl_license[] SEC("license") = "Dual BSD/GPL";
