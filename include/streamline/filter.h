@@ -391,6 +391,10 @@ bool sl_has_output(const struct sl_filter *f);
 int sl_prepare_error(struct sl_prepare *p, const char *param, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 int sl_prepare_note(struct sl_prepare *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* To the error that was reported last: a line behind '=', and a text that would be
+ * right in its place. Returns -EINVAL, as sl_prepare_error(). */
+int sl_prepare_hint(struct sl_prepare *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int sl_prepare_fix(struct sl_prepare *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Where to collect diagnostics that point into a file of the filter's own. */
 struct sl_diags *sl_prepare_diags(struct sl_prepare *p);
 /* False under `check --no-env`: files need not be there. */

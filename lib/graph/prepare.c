@@ -12,6 +12,7 @@
 struct sl_prepare {
 	struct sl_build *b;
 	struct sl_bnode *n;
+	struct sl_diag_new *last;	/* good until the next error, which replaces it */
 	bool failed;
 };
 
@@ -40,7 +41,36 @@ int sl_prepare_error(struct sl_prepare *p, const char *param, const char *code, 
 	va_end(ap);
 	d = sl_err(p->b->ds, code, at, "%s", msg ? msg : "out of memory");
 	sl_build_in(p->n->scope, d);
+	p->last = d;
 	p->failed = true;
+	return -EINVAL;
+}
+
+int sl_prepare_hint(struct sl_prepare *p, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = sl_arena_vprintf(p->b->arena, fmt, ap);
+	va_end(ap);
+	if (p->last && text)
+		sl_err_note(p->last, "%s", text);
+	return -EINVAL;
+}
+
+int sl_prepare_fix(struct sl_prepare *p, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = sl_arena_vprintf(p->b->arena, fmt, ap);
+	va_end(ap);
+	if (p->last && text) {
+		sl_err_label(p->last, "did you mean '%s'?", text);
+		sl_err_fix(p->last, "%s", text);
+	}
 	return -EINVAL;
 }
 
