@@ -40,6 +40,7 @@
 
 struct sl_filter;
 struct sl_prepare;
+struct sl_kernel;	/* a kernel form that is being made ready */
 struct sl_shard;	/* the runtime's: all filters of one thread */
 struct sl_batch;
 
@@ -152,6 +153,8 @@ enum sl_filter_flag {
 					 * programs of the pipe dialect become its first parameter */
 	SL_F_READS	= 1 << 6,	/* a source that -r supplies, its first SL_P_IN_FILE the file */
 	SL_F_JUNCTION	= 1 << 7,	/* passes all on: stands for in and out of a macro */
+	SL_F_LIVE	= 1 << 8,	/* a source of packets that -i supplies, its first parameter the
+					 * interface; an entry of the kernel's part */
 };
 
 struct sl_filter_type {
@@ -211,6 +214,14 @@ struct sl_filter_type {
 	 * now (an input that changed under blocks that were held). */
 	int (*end)(struct sl_filter *f);
 	void (*close)(struct sl_filter *f);
+
+	/*
+	 * A kernel form stands beside the filter, NAME.bpf.c; NULL: none does. Says
+	 * what the form needs to know of the parameters, by the calls below; asked once by
+	 * the plan, once when the form is loaded. Returns 0, or -ENOTSUP by
+	 * sl_kernel_refuse() where these parameters can't be had in the kernel.
+	 */
+	int (*kernel)(struct sl_kernel *k, const void *state, const void *shared);
 };
 
 #define SL_EOF		(-1000)
@@ -386,6 +397,18 @@ unsigned int sl_in_type(const struct sl_filter *f);
 /* Has the node arrows coming in, arrows going out? (exec is a source without the first) */
 bool sl_has_input(const struct sl_filter *f);
 bool sl_has_output(const struct sl_filter *f);
+
+/*
+ * In kernel(). A form's parameters are its `const volatile` variables: set() gives one its
+ * value, of exactly `size` bytes. table() fills the one value of a map of the form. form()
+ * names another object than the filter's own name. Each copies what it is given and
+ * returns 0; a name that the form does not have shows when it is loaded.
+ */
+int sl_kernel_set(struct sl_kernel *k, const char *name, const void *value, size_t size);
+int sl_kernel_table(struct sl_kernel *k, const char *map, const void *data, size_t size);
+int sl_kernel_form(struct sl_kernel *k, const char *name);
+/* Not in the kernel, and why: "by=flow needs ...". Returns -ENOTSUP. */
+int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* In prepare(): an error at parameter `param` (NULL: at the filter's name). */
 int sl_prepare_error(struct sl_prepare *p, const char *param, const char *code, const char *fmt, ...)
