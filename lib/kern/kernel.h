@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kern/kernel.h -- what a filter's kernel() says, collected
+ *
+ * Nothing is loaded here: the plan asks for the answer alone, the part (part.h) takes
+ * what was said and loads the form with it.
+ */
+#ifndef SL_KERN_KERNEL_H
+#define SL_KERN_KERNEL_H
+
+#include "streamline/filter.h"
+
+struct sl_kernel_item {		/* a variable or the contents of a map */
+	struct sl_kernel_item *next;
+	bool table;
+	size_t size;
+	void *data;
+	char name[32];
+};
+
+struct sl_kernel {
+	char form[32];			/* object: "tcp" for tcp.bpf.c */
+	struct sl_kernel_item *items;
+	/* a generated body instead of a compiled one: struct bpf_insn, see sl_kernel_code() */
+	void *code;
+	unsigned int n_code;
+	bool failed;			/* out of memory */
+	char why[256];			/* why not */
+};
+
+/* Ask a filter. 0; -ENOTSUP with k->why; -ENOMEM. To be followed by done() in any case. */
+int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const void *state,
+		   const void *shared);
+void sl_kernel_done(struct sl_kernel *k);
+
+#endif
