@@ -367,6 +367,10 @@ int sl_wait_fd(struct sl_filter *f, int fd, bool for_write);
  * false. What is already under way still comes to work(). */
 void sl_stall(struct sl_filter *f, bool on);
 
+/* The run was told to stop, or a filter failed: it drains. What only waits for its time
+ * need not wait any longer. */
+bool sl_stopping(const struct sl_filter *f);
+
 /* The filter wants no more blocks (head): sources whose every path ends in such
  * filters stop. */
 void sl_finished(struct sl_filter *f);

@@ -309,6 +309,13 @@ void sl_finished(struct sl_filter *f)
 		sl_inst(f)->run->reach_stale = true;
 }
 
+bool sl_stopping(const struct sl_filter *f)
+{
+	const struct sl_run *r = sl_inst(f)->run;
+
+	return atomic_load(&r->stop) || atomic_load(&r->failed);
+}
+
 void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)
 {
 	sl_inst(f)->done_bytes = done_bytes;
