@@ -29,6 +29,7 @@
 #define SL_K_VALUES	8	/* that one stage publishes */
 #define SL_K_ENTRIES	8	/* borders that one packet can cross */
 #define SL_K_PENDING	16	/* branches that wait */
+#define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
 #define SL_K_NONE	0xffffffffu
 
 enum sl_khook {
@@ -75,7 +76,16 @@ struct sl_kentrance {
 	__u32 window;		/* 0: no stage looks into packets */
 	__u16 link, iface;	/* LINKTYPE_, number in its source */
 	__u16 flags;		/* SL_B_IN or SL_B_OUT */
-	__u16 strip;		/* bytes of link header that are not to be seen */
+	__u16 pad;
+};
+
+/* ... and of the commit stage */
+struct sl_kring {
+	__u64 base;		/* arena: its address */
+	__u64 stride;		/* arena: from one CPU's ring to the next one's */
+	__u64 size;		/* bytes of data, a power of two */
+	__u32 n_cpus;
+	__u32 weak_order;	/* stores may be seen out of order: publish with a barrier */
 };
 
 /* ---- scratch, one a CPU -------------------------------------------- */

@@ -2,9 +2,8 @@
 /*
  * kern/commit.bpf.c -- the last stage: a packet goes into the ring, once
  *
- * Built three times, for a ring in an arena, in an mmapable array, and for the
- * kernel's own BPF ring buffer; see ring/layout.h for the layout of the first two. One ring a
- * CPU, and stages run with soft interrupts off, so there is one writer and no lock.
+ * Built twice, for rings in an arena and in an mmapable array, of the layout of
+ * ring/layout.h. One ring a CPU, and stages run with soft interrupts off, so there is one writer and no lock.
  *
  *	claim  moves before the bytes are written: what lies `size` bytes before it
  *	       is not good any more
@@ -19,17 +18,10 @@
 
 #define RING_ARRAY	1
 #define RING_ARENA	2
-#define RING_BUF	3
 
 #define FRAME_MAX	0xffffu
 
-const volatile struct sl_kring {
-	__u64 base;		/* arena: its address */
-	__u64 stride;		/* arena: from one CPU's ring to the next one's */
-	__u64 size;		/* bytes of data, a power of two */
-	__u32 n_cpus;
-	__u32 weak_order;	/* stores may be seen out of order: publish with a barrier */
-} ring_conf;
+const volatile struct sl_kring ring_conf;
 
 struct {			/* one page a CPU; the reader writes it */
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -64,10 +56,10 @@ static __always_inline __u64 lowest_tail(const struct sl_dring_ctl *c, __u64 hea
 {
 	__u64 low = head, t;
 
-	SL_UNROLL for (int i = 0; i < SL_DRING_HONOURED; i++) {
+	SL_UNROLL for (int i = 0; i < SL_DRING_SLOTS; i++) {
 		if ((__u32)i >= *(const volatile __u32 *)&c->n_honoured)
 			break;
-		if (!*(const volatile __u32 *)&c->reader[i].state)
+		if (*(const volatile __u32 *)&c->reader[i].state != SL_DRING_HONOURED)
 			continue;
 		t = *(const volatile __u64 *)&c->reader[i].tail;
 		if ((__s64)(low - t) > 0)
@@ -111,7 +103,7 @@ struct {			/* a page for struct sl_dring_head, the data, the spare bytes */
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__uint(value_size, SL_DRING_DATA + SL_DRING_SPARE + 65536);
+	__uint(value_size, SL_DRING_DATA + SL_K_SPARE + 65536);
 } ring SEC(".maps");
 
 typedef __u8 *place;
@@ -242,8 +234,6 @@ static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u3
 
 #endif
 
-#if RING != RING_BUF
-
 SEC("xdp") int commit(void *ctx)
 {
 	struct sl_k k = { .ctx = ctx, .s = sl_kscratch_get() };
@@ -287,7 +277,7 @@ SEC("xdp") int commit(void *ctx)
 	AT(__u64, at)[1] = ((__u64 *)&s->frame)[1];
 	AT(__u64, at)[2] = ((__u64 *)&s->frame)[2];
 	at += sizeof(struct sl_kframe);
-	SL_UNROLL for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
+	for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
 		const __u64 *e = (const __u64 *)&s->entries[i];
 
 		if (i >= n_entries)
@@ -317,7 +307,5 @@ SEC("xdp") int commit(void *ctx)
 	ring_bell();
 	return s->verdict;
 }
-
-#endif
 
 char sl_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kern/kernel.c -- see kernel.h, ask.h, objects.h */
+#include "kern/kernel.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kern/ask.h"
+#include "kern/objects.h"
+
+const struct sl_kernel_object *sl_kernel_object(const char *name)
+{
+	for (const struct sl_kernel_object *o = sl_kernel_objects; o->name; o++)
+		if (!strcmp(o->name, name))
+			return o;
+	return NULL;
+}
+
+static int add(struct sl_kernel *k, const char *name, const void *data, size_t size, bool table)
+{
+	struct sl_kernel_item *i = calloc(1, sizeof(*i) + size);
+
+	if (!i) {
+		k->failed = true;
+		return -ENOMEM;
+	}
+	snprintf(i->name, sizeof(i->name), "%s", name);
+	i->table = table;
+	i->size = size;
+	i->data = i + 1;
+	memcpy(i->data, data, size);
+	i->next = k->items;
+	k->items = i;
+	return 0;
+}
+
+int sl_kernel_set(struct sl_kernel *k, const char *name, const void *value, size_t size)
+{
+	return add(k, name, value, size, false);
+}
+
+int sl_kernel_table(struct sl_kernel *k, const char *map, const void *data, size_t size)
+{
+	return add(k, map, data, size, true);
+}
+
+int sl_kernel_form(struct sl_kernel *k, const char *name)
+{
+	snprintf(k->form, sizeof(k->form), "%s", name);
+	return 0;
+}
+
+int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(k->why, sizeof(k->why), fmt, ap);
+	va_end(ap);
+	return -ENOTSUP;
+}
+
+int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const void *state,
+		   const void *shared)
+{
+	int r;
+
+	*k = (struct sl_kernel){ 0 };
+	snprintf(k->form, sizeof(k->form), "%s", t->name);
+	if (!t->kernel)
+		return sl_kernel_refuse(k, "it has no kernel form");
+	r = t->kernel(k, state, shared);
+	if (r < 0)
+		return r;
+	if (k->failed)
+		return -ENOMEM;
+	if (!(t->flags & SL_F_LIVE) && !k->code && !sl_kernel_object(k->form))
+		return sl_kernel_refuse(k, "its kernel form '%s' is not in this library", k->form);
+	return 0;
+}
+
+void sl_kernel_done(struct sl_kernel *k)
+{
+	struct sl_kernel_item *i, *next;
+
+	for (i = k->items; i; i = next) {
+		next = i->next;
+		free(i);
+	}
+	free(k->code);
+	*k = (struct sl_kernel){ 0 };
+}
+
+int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void *shared,
+		  char *why, size_t size)
+{
+	struct sl_kernel k;
+	int r = sl_kernel_bind(&k, t, state, shared);
+
+	if (r < 0)
+		snprintf(why, size, "%s", r == -ENOMEM ? "out of memory" : k.why);
+	sl_kernel_done(&k);
+	return r;
+}
