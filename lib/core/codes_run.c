@@ -54,6 +54,12 @@ const struct sl_code sl_codes_run[] = {
 	     "pcapin a.pcap | cuont\n",
 	     "pcapin a.pcap | count\n",
 	     "command -v PROGRAM"),
+	PAGE("E209", "no such interface",
+	     "There is no network interface of that name in this network namespace, or it is\n"
+	     "down, or of a kind that packets can't be sent on. The error says which.\n",
+	     "(pcapin a.pcap) > (tx eht0)\n",
+	     "(pcapin a.pcap) > (tx eth0)\n",
+	     "ip link"),
 	PAGE("E301", "not permitted",
 	     "The user who runs this may not read the file, or not write to the folder, and\n"
 	     "has no capability that overrides it. The error names what is missing.\n",

@@ -76,6 +76,7 @@ def with_files(d):
     yield "E205", call("check", f'(pcapin {mine}) > (bpf "tcp prt 80") > (null)')
     yield "E206", call("run", f"(pcapin {mine}) > (pcapout {d}/none/x.pcap)")
     yield "E208", call("run", f'(pcapin {mine}) > (exec "no-such-program-here") > (null)')
+    yield "E209", call("check", f'(pcapin {mine}) > (tx no-such-if)')
     yield "E302", call("run", f'(pcapin {mine}) > (exec "cat >/dev/null; false") > (null)')
     assert os.path.getsize(long) > 1 << 20
     if os.geteuid() != 0:
