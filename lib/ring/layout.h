@@ -125,7 +125,7 @@ struct sl_dring_slot {
 /* A page of its own, in another mapping. */
 struct sl_dring_ctl {
 	_Alignas(64) __u32 waiting;	/* (r) bit n: the reader of slot n sleeps; (w) clears */
-	__u32 n_honoured;			/* (owner) all slots in use are below */
+	__u32 n_honoured;		/* (owner) all slots in use are below */
 	struct sl_dring_slot reader[SL_DRING_SLOTS];
 };
 
