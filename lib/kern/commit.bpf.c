@@ -145,7 +145,7 @@ static __always_inline place ring_of(__u32 cpu)
  * Helpers do not write to arenas. What lies in one piece is copied by 64 bytes, the
  * rest through a buffer.
  */
-static __always_inline void put_direct(place to, const __u8 *p, const __u8 *end)
+static __always_inline void put_direct(place to, const __u8 *p, const __u8 *end, __u32 n)
 {
 	__u64 __arena *q = (__u64 __arena *)to;
 	__u8 __arena *w;
@@ -153,24 +153,27 @@ static __always_inline void put_direct(place to, const __u8 *p, const __u8 *end)
 	for (int i = 0; i < 32; i++) {
 		const __u64 *v = (const __u64 *)p;
 
-		if (p + 64 > end)
+		if (n < 64 || p + 64 > end)
 			break;
 		q[0] = v[0], q[1] = v[1], q[2] = v[2], q[3] = v[3];
 		q[4] = v[4], q[5] = v[5], q[6] = v[6], q[7] = v[7];
 		q += 8;
 		p += 64;
+		n -= 64;
 	}
 	for (int i = 0; i < 8; i++) {
-		if (p + 8 > end)
+		if (n < 8 || p + 8 > end)
 			break;
 		*q++ = *(const __u64 *)p;
 		p += 8;
+		n -= 8;
 	}
 	w = (__u8 __arena *)q;
 	for (int i = 0; i < 8; i++) {
-		if (p + 1 > end)
+		if (!n || p + 1 > end)
 			break;
 		*w++ = *p++;
+		n--;
 	}
 }
 
@@ -221,9 +224,7 @@ static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u3
 		const __u8 *d = (const __u8 *)(long)x->data, *end = (const __u8 *)(long)x->data_end;
 
 		if (n <= 2048) {
-			if (d + n < end)
-				end = d + n;
-			put_direct(to, d, end);
+			put_direct(to, d, end, n);
 			return;
 		}
 	}

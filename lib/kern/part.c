@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kern/part.c -- loads the stages of a part and joins them
+ *
+ * Every stage is an object of its own. Maps that stages share are made here and given
+ * to each object in place of the one that it declares; what a stage is told lies in its
+ * read-only data, which the verifier sees as constants. The commit stage stands
+ * behind all others; where it is only known by its index, so that any stage can be
+ * replaced in a running part without touching the rest.
+ */
+#include "kern/part_int.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "kern/kernel.h"
+#include "kern/objects.h"
+
+#define LOG_BYTES	(1u << 20)
+#define VERDICT_NEXT	(-1)		/* TCX_NEXT, TC_ACT_UNSPEC: whoever comes next decides */
+
+int sl_kpart_fail(struct sl_kpart_error *e, unsigned int stage, int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	e->stage = stage;
+	e->error = error < 0 ? -error : error;
+	va_start(ap, fmt);
+	vsnprintf(e->what, sizeof(e->what), fmt, ap);
+	va_end(ap);
+	return -e->error;
+}
+
+/* libbpf would print; what it says of a program comes by the verifier's log. */
+static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level, (void)fmt, (void)ap;
+	return 0;
+}
+
+/* ---- one object ---------------------------------------------------- */
+
+/* A `const volatile` variable of an object gets its value. */
+static int set_variable(struct bpf_object *o, const char *name, const void *value, size_t size)
+{
+	const struct btf *btf = bpf_object__btf(o);
+	const struct btf_var_secinfo *v;
+	const struct btf_type *t;
+	struct bpf_map *m;
+	size_t room;
+	uint8_t *data;
+	int id;
+
+	id = btf ? btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC) : -ENOENT;
+	if (id < 0)
+		return -ENOENT;
+	bpf_object__for_each_map(m, o) {
+		const char *n = bpf_map__name(m);
+
+		if (bpf_map__is_internal(m) && strlen(n) > 7 && !strcmp(n + strlen(n) - 7, ".rodata"))
+			break;
+	}
+	data = m ? (uint8_t *)(uintptr_t)bpf_map__initial_value(m, &room) : NULL;
+	if (!data)
+		return -ENOENT;
+	t = btf__type_by_id(btf, (uint32_t)id);
+	v = btf_var_secinfos(t);
+	for (unsigned int i = 0; i < btf_vlen(t); i++, v++) {
+		const struct btf_type *var = btf__type_by_id(btf, v->type);
+
+		if (strcmp(btf__name_by_offset(btf, var->name_off), name))
+			continue;
+		if (v->size != size || v->offset + size > room)
+			return -EINVAL;
+		memcpy(data + v->offset, value, size);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int share_maps(struct sl_kpart *p, struct bpf_object *o)
+{
+	const struct { const char *name; int fd; } shared[] = {
+		{ "scratch", p->scratch_fd }, { "stages", p->stages_fd }, { "ring", p->rings.fd },
+		{ "control", p->rings.control_fd }, { "bell", p->rings.bell_fd },
+	};
+	struct bpf_map *m;
+	int r;
+
+	for (unsigned int i = 0; i < sizeof(shared) / sizeof(shared[0]); i++) {
+		m = bpf_object__find_map_by_name(o, shared[i].name);
+		if (!m)
+			continue;
+		r = bpf_map__reuse_fd(m, shared[i].fd);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void base_conf(const struct sl_kpart *p, struct sl_kconf *c, unsigned int self)
+{
+	*c = (struct sl_kconf){ .hook = p->o.hook, .self = self, .commit = p->commit };
+	if (p->o.hook == SL_K_XDP) {
+		c->pass = XDP_PASS;
+		c->swallow = p->o.inline_mode ? XDP_DROP : XDP_PASS;
+	} else {
+		c->pass = c->swallow = VERDICT_NEXT;
+	}
+}
+
+struct load {			/* an object on its way */
+	const char *form, *program;
+	unsigned int stage;	/* n_stages: the commit stage */
+	struct sl_kconf conf;
+	const struct sl_kernel *said;
+	const struct sl_kentrance *entrance;
+	const struct sl_kring *ring;
+};
+
+static int prepare_object(struct sl_kpart *p, struct bpf_object *o, const struct load *l,
+			  struct bpf_program **prog)
+{
+	struct bpf_program *each;
+	const struct sl_kernel_item *i;
+	int r;
+
+	bpf_object__for_each_program(each, o)
+		bpf_program__set_autoload(each, false);
+	*prog = bpf_object__find_program_by_name(o, l->program);
+	if (!*prog)
+		return -ENOENT;
+	bpf_program__set_autoload(*prog, true);
+	if (p->o.hook == SL_K_TC) {
+		bpf_program__set_type(*prog, BPF_PROG_TYPE_SCHED_CLS);
+		bpf_program__set_expected_attach_type(*prog, 0);
+	}
+	r = set_variable(o, "conf", &l->conf, sizeof(l->conf));
+	if (!r && l->entrance)
+		r = set_variable(o, "entrance", l->entrance, sizeof(*l->entrance));
+	if (!r && l->ring)
+		r = set_variable(o, "ring_conf", l->ring, sizeof(*l->ring));
+	for (i = l->said ? l->said->items : NULL; !r && i; i = i->next) {
+		if (i->table) {
+			struct bpf_map *m = bpf_object__find_map_by_name(o, i->name);
+
+			r = m ? bpf_map__set_value_size(m, (uint32_t)i->size) : -ENOENT;
+		} else {
+			r = set_variable(o, i->name, i->data, i->size);
+		}
+	}
+	return r ? r : share_maps(p, o);
+}
+
+static int fill_tables(struct bpf_object *o, const struct sl_kernel *said)
+{
+	const struct sl_kernel_item *i;
+	uint32_t zero = 0;
+
+	for (i = said ? said->items : NULL; i; i = i->next) {
+		struct bpf_map *m = i->table ? bpf_object__find_map_by_name(o, i->name) : NULL;
+
+		if (m && bpf_map_update_elem(bpf_map__fd(m), &zero, i->data, BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The end of a log is where the verifier says what it did not like. */
+static char *last_words(const char *log)
+{
+	size_t n = strlen(log);
+
+	while (n && (log[n - 1] == '\n' || log[n - 1] == ' '))
+		n--;
+	return n ? strndup(log + (n > 4000 ? n - 4000 : 0), n > 4000 ? 4000 : n) : NULL;
+}
+
+/* Loads an object; its program's descriptor, or a negative errno with *e filled. */
+static int load_object(struct sl_kpart *p, const struct load *l, struct sl_kpart_error *e)
+{
+	const struct sl_kernel_object *k = sl_kernel_object(l->form);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "sl");
+	struct bpf_program *prog;
+	struct bpf_object *o;
+	char *log;
+	int r;
+
+	if (!k)
+		return sl_kpart_fail(e, l->stage, ENOENT, "no kernel form '%s' in this library", l->form);
+	o = bpf_object__open_mem(k->elf, k->size, &opts);
+	if (!o)
+		return sl_kpart_fail(e, l->stage, errno, "cannot open the kernel form '%s'", l->form);
+	p->objects[p->n_objects++] = o;
+	r = prepare_object(p, o, l, &prog);
+	if (r < 0)
+		return sl_kpart_fail(e, l->stage, r, "cannot set the kernel form '%s' up", l->form);
+	log = calloc(1, LOG_BYTES);
+	if (!log)
+		return sl_kpart_fail(e, l->stage, ENOMEM, "out of memory");
+	bpf_program__set_log_buf(prog, log, LOG_BYTES);
+	r = bpf_object__load(o);
+	if (r < 0) {
+		e->verifier = last_words(log);
+		free(log);
+		return sl_kpart_fail(e, l->stage, r, "the kernel does not take the kernel form '%s'", l->form);
+	}
+	bpf_program__set_log_buf(prog, NULL, 0);
+	free(log);
+	r = fill_tables(o, l->said);
+	if (r < 0)
+		return sl_kpart_fail(e, l->stage, r, "cannot fill the tables of the kernel form '%s'", l->form);
+	return bpf_program__fd(prog);
+}
+
+static int join(struct sl_kpart *p, unsigned int stage, int prog_fd, struct sl_kpart_error *e)
+{
+	uint32_t key = stage;
+
+	if (bpf_map_update_elem(p->stages_fd, &key, &prog_fd, BPF_ANY) < 0)
+		return sl_kpart_fail(e, stage, errno, "cannot join the stages");
+	return 0;
+}
+
+/* ---- the part ------------------------------------------------------ */
+
+static int load_commit(struct sl_kpart *p, struct sl_kpart_error *e)
+{
+	struct sl_kring ring = {
+		.base = p->rings.base, .stride = p->rings.stride, .size = p->rings.size,
+		.n_cpus = p->rings.n,
+#if !defined(__x86_64__) && !defined(__i386__) && !defined(__s390x__)
+		.weak_order = 1,
+#endif
+	};
+	struct load l = {
+		.form = p->o.carrier == SL_CARRIER_ARENA ? "commit-arena" : "commit-array",
+		.program = "commit", .stage = p->o.n_stages, .ring = &ring,
+	};
+	int fd;
+
+	base_conf(p, &l.conf, p->commit);
+	fd = load_object(p, &l, e);
+	return fd < 0 ? fd : join(p, p->commit, fd, e);
+}
+
+static int load_stage(struct sl_kpart *p, unsigned int i, struct sl_kpart_error *e)
+{
+	const struct sl_kstage *s = &p->stages[i];
+	struct load l = { .program = "stage", .stage = i };
+	struct sl_kernel said;
+	int fd;
+
+	fd = sl_kernel_bind(&said, s->type, s->state, s->shared);
+	if (fd < 0) {
+		fd = sl_kpart_fail(e, i, fd, "'%s' cannot run in the kernel: %s", s->name, said.why);
+	} else {
+		l.form = said.form;
+		l.said = &said;
+		base_conf(p, &l.conf, i);
+		l.conf.n_arrows = s->n_arrows;
+		memcpy(l.conf.arrows, s->arrows, sizeof(s->arrows));
+		fd = load_object(p, &l, e);
+	}
+	sl_kernel_done(&said);
+	return fd < 0 ? fd : join(p, i, fd, e);
+}
+
+static int load_entry(struct sl_kpart *p, unsigned int i, bool egress, struct sl_kpart_error *e)
+{
+	const struct sl_kstage *s = &p->stages[i];
+	struct sl_kentrance entrance = {
+		.snap = s->snap, .window = p->o.window, .link = s->link, .iface = s->iface,
+		.flags = s->in && s->out ? (egress ? SL_B_OUT : SL_B_IN) :
+			 s->ifindex ? (egress ? SL_B_OUT : SL_B_IN) : 0,
+	};
+	struct load l = {
+		.form = "entry", .program = p->o.hook == SL_K_XDP ? "entry_xdp" : "entry_tc",
+		.stage = i, .entrance = &entrance,
+	};
+	int fd;
+
+	base_conf(p, &l.conf, i);
+	l.conf.n_arrows = s->n_arrows;
+	memcpy(l.conf.arrows, s->arrows, sizeof(s->arrows));
+	fd = load_object(p, &l, e);
+	if (fd < 0)
+		return fd;
+	p->hooked[p->n_hooked++] = (struct sl_khooked){
+		.stage = i, .egress = egress, .prog_fd = fd, .link_fd = -1,
+	};
+	return 0;
+}
+
+static int load_all(struct sl_kpart *p, struct sl_kpart_error *e)
+{
+	int r = load_commit(p, e);
+
+	for (unsigned int i = 0; !r && i < p->o.n_stages; i++) {
+		const struct sl_kstage *s = &p->stages[i];
+
+		if (!s->entry) {
+			r = load_stage(p, i, e);
+			continue;
+		}
+		if (s->in || !s->ifindex)
+			r = load_entry(p, i, false, e);
+		if (!r && s->out && s->ifindex && p->o.hook == SL_K_TC)
+			r = load_entry(p, i, true, e);
+	}
+	return r;
+}
+
+int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl_kpart_error *e)
+{
+	libbpf_print_fn_t before = libbpf_set_print(silent);
+	struct sl_kpart *p;
+	int r;
+
+	*e = (struct sl_kpart_error){ .stage = o->n_stages };
+	p = calloc(1, sizeof(*p));
+	if (!p || o->n_stages >= SL_K_STAGES) {
+		free(p);
+		libbpf_set_print(before);
+		return sl_kpart_fail(e, o->n_stages, p ? E2BIG : ENOMEM, p ? "too many stages" : "out of memory");
+	}
+	p->o = *o;
+	p->o.stages = NULL;
+	memcpy(p->stages, o->stages, o->n_stages * sizeof(*o->stages));
+	p->commit = o->n_stages;
+	p->scratch_fd = p->stages_fd = -1;
+	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes);
+	if (r < 0) {
+		sl_kpart_fail(e, o->n_stages, r, "cannot make a ring");
+		goto fail;
+	}
+	p->scratch_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "sl_scratch", 4,
+				       (sizeof(struct sl_kscratch) + 7) & ~7u, 1, NULL);
+	p->stages_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "sl_stages", 4, 4, SL_K_STAGES, NULL);
+	if (p->scratch_fd < 0 || p->stages_fd < 0) {
+		r = sl_kpart_fail(e, o->n_stages, errno, "cannot make maps");
+		goto fail;
+	}
+	r = load_all(p, e);
+	if (r < 0)
+		goto fail;
+	libbpf_set_print(before);
+	*out = p;
+	return 0;
+fail:
+	sl_kpart_free(p);
+	libbpf_set_print(before);
+	return r;
+}
+
+int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e)
+{
+	int r;
+
+	*e = (struct sl_kpart_error){ .stage = p->o.n_stages };
+	for (unsigned int i = 0; i < p->n_hooked; i++) {
+		if (!p->stages[p->hooked[i].stage].ifindex)
+			continue;
+		r = sl_khook(p, &p->hooked[i], e);
+		if (r < 0) {
+			sl_kpart_detach(p);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void sl_kpart_detach(struct sl_kpart *p)
+{
+	for (unsigned int i = 0; i < p->n_hooked; i++)
+		sl_kunhook(p, &p->hooked[i]);
+}
+
+void sl_kpart_free(struct sl_kpart *p)
+{
+	if (!p)
+		return;
+	sl_kpart_detach(p);
+	for (unsigned int i = 0; i < p->n_objects; i++)
+		bpf_object__close(p->objects[i]);
+	if (p->stages_fd >= 0)
+		close(p->stages_fd);
+	if (p->scratch_fd >= 0)
+		close(p->scratch_fd);
+	sl_krings_done(&p->rings);
+	free(p);
+}
+
+const char *sl_kpart_hooked(const struct sl_kpart *p)
+{
+	return p->how ? p->how : "nowhere";
+}
+
+int sl_kpart_feed(struct sl_kpart *p, unsigned int entry, const void *frame, uint32_t len)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, t, .data_in = frame, .data_size_in = len, .repeat = 1);
+
+	for (unsigned int i = 0; i < p->n_hooked; i++) {
+		if (p->hooked[i].stage != entry)
+			continue;
+		return bpf_prog_test_run_opts(p->hooked[i].prog_fd, &t) < 0 ? -errno : 0;
+	}
+	return -ENOENT;
+}
+
+/* ---- counters ------------------------------------------------------ */
+
+static void add(struct sl_ktally *to, const struct sl_ktally *from)
+{
+	to->blocks += from->blocks;
+	to->bytes += from->bytes;
+}
+
+int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
+{
+	size_t each = (sizeof(struct sl_kscratch) + 7) & ~7u;
+	uint8_t *all = malloc(p->rings.n * each);
+	uint32_t zero = 0;
+
+	if (!all)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(p->scratch_fd, &zero, all) < 0) {
+		free(all);
+		return -errno;
+	}
+	memset(out, 0, sizeof(*out));
+	for (unsigned int c = 0; c < p->rings.n; c++) {
+		const struct sl_kscratch *s = (const struct sl_kscratch *)(all + c * each);
+
+		out->gso_frames += s->gso_frames;
+		for (unsigned int i = 0; i < SL_K_STAGES; i++) {
+			add(&out->stage[i].in, &s->counts[i].in);
+			add(&out->stage[i].out, &s->counts[i].out);
+			add(&out->stage[i].filtered, &s->counts[i].filtered);
+			add(&out->stage[i].lost, &s->counts[i].lost);
+			for (unsigned int v = 0; v < SL_K_VALUES; v++)
+				out->values[i][v] += s->values[i][v];
+		}
+		for (unsigned int i = 0; i < SL_K_STREAMS; i++) {
+			add(&out->moved[i], &s->moved[i]);
+			add(&out->refused[i], &s->refused[i]);
+		}
+	}
+	free(all);
+	return 0;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kern/part.h -- the filters of a run that are in the kernel, as one thing
+ *
+ * A part is loaded as a whole and joined to user space by rings, one a CPU:
+ *
+ *	sl_kpart_new()		programs and maps are loaded, stages joined; nothing runs
+ *	sl_kpart_attach()	the entries are hooked to their interfaces: it runs
+ *	sl_kpart_next()		packets that crossed a border, in order of time
+ *	sl_kpart_detach()	no more packets come in; those in the rings can still be read
+ *	sl_kpart_free()
+ *
+ * Setting up is a transaction: on failure nothing is left in the kernel. All that is
+ * held is held by descriptors of this process, so nothing outlives it either, except
+ * filters of clsact where the kernel has no tcx (before 6.6); sl_kpart_sweep() takes
+ * those away.
+ */
+#ifndef SL_KERN_PART_H
+#define SL_KERN_PART_H
+
+#include "kern/abi.h"
+#include "ring/layout.h"
+#include "streamline/filter.h"
+
+enum sl_kcarrier {
+	SL_CARRIER_ARENA,
+	SL_CARRIER_ARRAY,
+};
+
+struct sl_kstage {
+	const struct sl_filter_type *type;
+	const void *state, *shared;
+	const char *name;		/* of the node, for errors */
+	struct sl_karrow arrows[SL_K_ARROWS];	/* .stage: index into stages */
+	unsigned int n_arrows;
+	/* entries (sources) alone */
+	bool entry;
+	int ifindex;			/* 0: of no interface, fed by sl_kpart_feed() */
+	uint32_t snap;
+	uint16_t link, iface;		/* LINKTYPE_; number of the interface in its source */
+	bool in, out;			/* which directions */
+};
+
+struct sl_kpart_opts {
+	const struct sl_kstage *stages;
+	unsigned int n_stages;
+	enum sl_khook hook;
+	bool inline_mode;		/* packets that are taken do not go on to the stack */
+	enum sl_kcarrier carrier;
+	uint64_t ring_bytes;		/* of each CPU's ring; rounded up to a power of two */
+	bool window;			/* some stage looks into packets */
+};
+
+struct sl_kpart_error {
+	unsigned int stage;		/* whose fault; n_stages: nobody's */
+	char what[256];			/* "cannot load the kernel form of 'tcp'" */
+	char *verifier;			/* its words, heap; NULL: it said nothing */
+	int error;			/* positive errno */
+};
+
+struct sl_kpart;
+
+/* Returns 0 or a negative errno with *e filled (e->verifier is the caller's to free). */
+int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl_kpart_error *e);
+int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e);
+void sl_kpart_detach(struct sl_kpart *p);
+void sl_kpart_free(struct sl_kpart *p);
+
+/* Bring one frame in at an entry as if it came from its interface, by
+ * BPF_PROG_TEST_RUN. Returns 0 or a negative errno. For entries without interface. */
+int sl_kpart_feed(struct sl_kpart *p, unsigned int entry, const void *frame, uint32_t len);
+
+/* How entries are attached: "tcx", "clsact", "native XDP", "generic XDP". */
+const char *sl_kpart_hooked(const struct sl_kpart *p);
+
+/* ---- reading ------------------------------------------------------- */
+
+struct sl_kpacket {
+	const struct sl_kframe *frame;
+	const struct sl_kentry *entries;	/* frame->n_entries of them */
+	const uint8_t *bytes;			/* frame->stored of them */
+	unsigned int ring;			/* which ring it lies in */
+	uint64_t pos;				/* ... and where its record begins and ends */
+	uint64_t end;
+};
+
+/* The next packet, 1; 0 when there is none now. It stays where it is until release. */
+int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out);
+/* All of that ring up to `pos` may be written again. Any thread. */
+void sl_kpart_release(struct sl_kpart *p, unsigned int ring, uint64_t pos);
+/* Where a ring's data lie: address of position 0, and their size. */
+uint8_t *sl_kpart_ring(const struct sl_kpart *p, unsigned int ring, uint64_t *size_bytes);
+unsigned int sl_kpart_n_rings(const struct sl_kpart *p);
+/* Readable when a packet came after sl_kpart_sleep() said true. */
+int sl_kpart_fd(const struct sl_kpart *p);
+/* Ask to be woken. False: there is something to read already. */
+bool sl_kpart_sleep(struct sl_kpart *p);
+/* After the descriptor became readable. */
+void sl_kpart_woken(struct sl_kpart *p);
+/* How full the fullest ring is, 0 to 1. */
+double sl_kpart_fill(const struct sl_kpart *p);
+
+/* ---- counters: sums over all CPUs ---------------------------------- */
+
+struct sl_kpart_counts {
+	struct sl_kcount stage[SL_K_STAGES];
+	struct sl_ktally moved[SL_K_STREAMS], refused[SL_K_STREAMS];
+	uint64_t values[SL_K_STAGES][SL_K_VALUES];
+	uint64_t gso_frames;
+};
+
+int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out);
+
+#endif

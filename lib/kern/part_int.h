@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kern/part_int.h -- what the pieces of a part share: part.c, rings.c, hook.c */
+#ifndef SL_KERN_PART_INT_H
+#define SL_KERN_PART_INT_H
+
+#include "kern/part.h"
+
+struct bpf_object;
+struct ring_buffer;
+
+/* Rings of one carrier, one a CPU, as this process sees them. */
+struct sl_krings {
+	enum sl_kcarrier carrier;
+	unsigned int n;
+	int fd, control_fd, bell_fd;	/* maps; -1: none */
+	uint64_t size, stride;		/* bytes of data; from one ring to the next */
+	uint64_t base;			/* arena: the address that all share */
+	uint8_t *map;			/* n * stride bytes */
+	size_t map_len;
+	uint8_t *control;		/* n pages */
+	struct ring_buffer *bell;
+	struct {
+		uint64_t pos, head;	/* read up to; published when last looked */
+	} *at;
+};
+
+int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes);
+void sl_krings_done(struct sl_krings *r);
+
+static inline struct sl_dring_head *sl_krings_head(const struct sl_krings *r, unsigned int i)
+{
+	return (struct sl_dring_head *)(r->map + i * r->stride);
+}
+
+static inline struct sl_dring_ctl *sl_krings_ctl(const struct sl_krings *r, unsigned int i)
+{
+	return (struct sl_dring_ctl *)(r->control + i * 4096u);
+}
+
+struct sl_khooked {		/* an entry at its interface, in one direction */
+	unsigned int stage;
+	bool egress;
+	int prog_fd;		/* owned by the object */
+	int link_fd;		/* -1: none */
+	/* clsact */
+	uint32_t handle, priority;
+	bool filter, made_qdisc;
+};
+
+struct sl_kpart {
+	struct sl_kpart_opts o;		/* .stages is not kept */
+	struct sl_kstage stages[SL_K_STAGES];
+	unsigned int commit;		/* index of the commit stage: behind all others */
+	int scratch_fd, stages_fd;
+	struct sl_krings rings;
+	struct bpf_object *objects[SL_K_STAGES * 2 + 1];
+	unsigned int n_objects;
+	struct sl_khooked hooked[SL_K_STAGES * 2];
+	unsigned int n_hooked;
+	const char *how;
+};
+
+int sl_khook(struct sl_kpart *p, struct sl_khooked *h, struct sl_kpart_error *e);
+void sl_kunhook(struct sl_kpart *p, struct sl_khooked *h);
+
+int sl_kpart_fail(struct sl_kpart_error *e, unsigned int stage, int error, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * kern/rings.c -- rings that programs in the kernel write and this process reads
+ *
+ * The layout and who may move what is told in ring/layout.h. Here the reader of slot
+ * 0 is honoured: while it is the only one, nothing that it has not released is
+ * written again, so blocks may point into the ring.
+ *
+ * An arena is mapped at one address, the same in the kernel's programs and in every
+ * process; each part takes an address of its own. Its pages are touched once, since a
+ * program's store to one that is not there is dropped without a word. An array is
+ * mapped anywhere.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "kern/part_int.h"
+
+#define ARENA		((enum bpf_map_type)33)		/* BPF_MAP_TYPE_ARENA, Linux 6.9 */
+#define ARENA_FIRST	(1ull << 44)
+#define ARENA_STEP	(1ull << 33)
+#define ARENA_TRIES	256
+#define RING_MIN	(64u << 10)
+#define RING_MAX	(1u << 30)
+
+static uint64_t power_of_two(uint64_t n)
+{
+	uint64_t p = RING_MIN;
+
+	while (p < n && p < RING_MAX)
+		p <<= 1;
+	return p;
+}
+
+/* An address where nothing is mapped yet; the next part gets the next one. */
+static uint64_t arena_address(size_t len)
+{
+	static _Atomic unsigned int turn;
+
+	for (unsigned int i = 0; i < ARENA_TRIES; i++) {
+		uint64_t at = ARENA_FIRST + (__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % 4096) * ARENA_STEP;
+		void *p = mmap((void *)at, len, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (p == MAP_FAILED)
+			continue;
+		munmap(p, len);
+		if (p == (void *)at)
+			return at;
+	}
+	return 0;
+}
+
+static int make_arena(struct sl_krings *r)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	void *p;
+
+	r->map_len = r->n * r->stride;
+	if (r->map_len > UINT32_MAX)
+		return -E2BIG;
+	r->base = arena_address(r->map_len);
+	if (!r->base)
+		return -ENOMEM;
+	opts.map_extra = r->base;
+	r->fd = bpf_map_create(ARENA, "sl_ring", 0, 0, (uint32_t)(r->map_len / 4096), &opts);
+	if (r->fd < 0)
+		return -errno;
+	p = mmap((void *)r->base, r->map_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->map = p;
+	for (size_t at = 0; at < r->map_len; at += 4096)
+		*(volatile uint8_t *)(r->map + at) = 0;
+	return 0;
+}
+
+static int make_array(struct sl_krings *r)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	void *p;
+
+	r->map_len = r->n * r->stride;
+	if (r->stride > INT32_MAX)
+		return -E2BIG;
+	r->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sl_ring", 4, (uint32_t)r->stride, r->n, &opts);
+	if (r->fd < 0)
+		return -errno;
+	p = mmap(NULL, r->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->map = p;
+	return 0;
+}
+
+static int make_control(struct sl_krings *r)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	void *p;
+
+	r->control_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sl_control", 4, 4096, r->n, &opts);
+	if (r->control_fd < 0)
+		return -errno;
+	p = mmap(NULL, r->n * 4096u, PROT_READ | PROT_WRITE, MAP_SHARED, r->control_fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->control = p;
+	r->bell_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "sl_bell", 0, 0, 4096, NULL);
+	return r->bell_fd < 0 ? -errno : 0;
+}
+
+static int rung(void *ctx, void *data, size_t size)
+{
+	(void)ctx, (void)data, (void)size;
+	return 0;
+}
+
+int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes)
+{
+	int n = libbpf_num_possible_cpus(), e;
+
+	*r = (struct sl_krings){ .carrier = carrier, .fd = -1, .control_fd = -1, .bell_fd = -1 };
+	if (n < 1)
+		return n;
+	r->n = (unsigned int)n;
+	r->size = power_of_two(ring_bytes);
+	r->stride = SL_DRING_DATA + r->size + SL_K_SPARE;
+	r->at = calloc(r->n, sizeof(*r->at));
+	if (!r->at)
+		return -ENOMEM;
+	e = carrier == SL_CARRIER_ARENA ? make_arena(r) : make_array(r);
+	if (!e)
+		e = make_control(r);
+	if (e < 0)
+		return e;
+	r->bell = ring_buffer__new(r->bell_fd, rung, NULL, NULL);
+	if (!r->bell)
+		return -errno;
+	for (unsigned int i = 0; i < r->n; i++) {
+		struct sl_dring_head *h = sl_krings_head(r, i);
+		struct sl_dring_ctl *c = sl_krings_ctl(r, i);
+
+		h->magic = SL_DRING_MAGIC;
+		h->size = r->size;
+		h->spare = SL_K_SPARE;
+		c->n_honoured = 1;
+		c->reader[0].pid = (uint32_t)getpid();
+		c->reader[0].state = SL_DRING_HONOURED;
+	}
+	return 0;
+}
+
+void sl_krings_done(struct sl_krings *r)
+{
+	ring_buffer__free(r->bell);
+	if (r->map)
+		munmap(r->map, r->map_len);
+	if (r->control)
+		munmap(r->control, r->n * 4096u);
+	if (r->fd >= 0)
+		close(r->fd);
+	if (r->control_fd >= 0)
+		close(r->control_fd);
+	if (r->bell_fd >= 0)
+		close(r->bell_fd);
+	free(r->at);
+	*r = (struct sl_krings){ .fd = -1, .control_fd = -1, .bell_fd = -1 };
+}
+
+/* ---- reading ------------------------------------------------------- */
+
+static const struct sl_dring_rec *record(const struct sl_krings *r, unsigned int i)
+{
+	return (const struct sl_dring_rec *)(r->map + i * r->stride + SL_DRING_DATA +
+					     (r->at[i].pos & (r->size - 1)));
+}
+
+/* Is there something to read in ring i? */
+static bool ready(struct sl_krings *r, unsigned int i)
+{
+	if (r->at[i].pos != r->at[i].head)
+		return true;
+	/* acquire: pairs with the publication of head, after the bytes */
+	r->at[i].head = __atomic_load_n(&sl_krings_head(r, i)->head, __ATOMIC_ACQUIRE);
+	return r->at[i].pos != r->at[i].head;
+}
+
+int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
+{
+	struct sl_krings *r = &p->rings;
+	const struct sl_dring_rec *rec, *best = NULL;
+	const struct sl_kframe *f;
+	unsigned int ring = 0;
+
+	for (unsigned int i = 0; i < r->n; i++) {
+		if (!ready(r, i))
+			continue;
+		rec = record(r, i);
+		f = (const struct sl_kframe *)(rec + 1);
+		if (best && ((const struct sl_kframe *)(best + 1))->time_ns <= f->time_ns)
+			continue;
+		best = rec;
+		ring = i;
+	}
+	if (!best)
+		return 0;
+	out->frame = (const struct sl_kframe *)(best + 1);
+	out->entries = (const struct sl_kentry *)(out->frame + 1);
+	out->bytes = (const uint8_t *)(out->entries + out->frame->n_entries);
+	out->ring = ring;
+	out->pos = r->at[ring].pos;
+	r->at[ring].pos += best->size;
+	out->end = r->at[ring].pos;
+	__builtin_prefetch((const uint8_t *)best + best->size);
+	__builtin_prefetch((const uint8_t *)best + best->size + 64);
+	return 1;
+}
+
+void sl_kpart_release(struct sl_kpart *p, unsigned int ring, uint64_t pos)
+{
+	/* release: pairs with the program's look at the tails */
+	__atomic_store_n(&sl_krings_ctl(&p->rings, ring)->reader[0].tail, pos, __ATOMIC_RELEASE);
+}
+
+uint8_t *sl_kpart_ring(const struct sl_kpart *p, unsigned int ring, uint64_t *size_bytes)
+{
+	*size_bytes = p->rings.size;
+	return p->rings.map + ring * p->rings.stride + SL_DRING_DATA;
+}
+
+unsigned int sl_kpart_n_rings(const struct sl_kpart *p)
+{
+	return p->rings.n;
+}
+
+int sl_kpart_fd(const struct sl_kpart *p)
+{
+	return ring_buffer__epoll_fd(p->rings.bell);
+}
+
+bool sl_kpart_sleep(struct sl_kpart *p)
+{
+	struct sl_dring_ctl *c = sl_krings_ctl(&p->rings, 0);
+
+	/* full fence, then look once more: see ring/layout.h */
+	__atomic_exchange_n(&c->waiting, 1, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < p->rings.n; i++) {
+		if (!ready(&p->rings, i))
+			continue;
+		__atomic_store_n(&c->waiting, 0, __ATOMIC_RELAXED);
+		return false;
+	}
+	return true;
+}
+
+void sl_kpart_woken(struct sl_kpart *p)
+{
+	ring_buffer__consume(p->rings.bell);
+}
+
+double sl_kpart_fill(const struct sl_kpart *p)
+{
+	double most = 0;
+
+	for (unsigned int i = 0; i < p->rings.n; i++) {
+		uint64_t used = __atomic_load_n(&sl_krings_head(&p->rings, i)->head, __ATOMIC_RELAXED) -
+				__atomic_load_n(&sl_krings_ctl(&p->rings, i)->reader[0].tail, __ATOMIC_RELAXED);
+
+		if ((double)used / (double)p->rings.size > most)
+			most = (double)used / (double)p->rings.size;
+	}
+	return most;
+}

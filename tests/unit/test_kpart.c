@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A part of the kernel: loaded, fed by BPF_PROG_TEST_RUN, read from its rings. */
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kern/part.h"
+
+static const struct sl_filter_type entry_type = { .name = "rx", .flags = SL_F_LIVE };
+
+static struct sl_kstage an_entry(void)
+{
+	return (struct sl_kstage){
+		.type = &entry_type, .name = "rx", .entry = true, .snap = 65535, .link = 1,
+		.n_arrows = 1,
+		.arrows = { { .stage = SL_K_NONE, .border = 3, .stream = 0, .need = 65535, .plain = 1 } },
+	};
+}
+
+/* Makes a part; NULL after a line that says why the test is skipped. */
+static struct sl_kpart *make(const struct sl_kstage *stages, unsigned int n, enum sl_khook hook,
+			     enum sl_kcarrier carrier)
+{
+	struct sl_kpart_opts o = {
+		.stages = stages, .n_stages = n, .hook = hook, .carrier = carrier,
+		.ring_bytes = 64 << 10, .window = true,
+	};
+	struct sl_kpart_error e;
+	struct sl_kpart *p;
+	int r = sl_kpart_new(&o, &p, &e);
+
+	if (!r)
+		return p;
+	printf("# %s: %s\n%s\n", e.what, strerror(e.error), e.verifier ? e.verifier : "");
+	free(e.verifier);
+	if (r == -EPERM)
+		return NULL;
+	CHECK_EQ(r, 0);
+	return NULL;
+}
+
+static void fill(uint8_t *frame, unsigned int len, unsigned int salt)
+{
+	for (unsigned int i = 0; i < len; i++)
+		frame[i] = (uint8_t)(i * 7 + salt);
+}
+
+static void passes_frames(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	static const unsigned int lens[] = { 14, 15, 60, 61, 63, 64, 65, 127, 128, 129, 130, 200, 255, 256, 257, 1500, 2048, 2049, 3000 };
+	struct sl_kstage s = an_entry();
+	struct sl_kpart *p = make(&s, 1, hook, carrier);
+	struct sl_kpart_counts c;
+	struct sl_kpacket k;
+	uint8_t frame[4096];
+	unsigned int fed = 0;
+
+	if (!p)
+		return;
+	CHECK_EQ(sl_kpart_next(p, &k), 0);
+	for (unsigned int round = 0; round < 40; round++) {
+		for (unsigned int i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+			fill(frame, lens[i], round);
+			CHECK_EQ(sl_kpart_feed(p, 0, frame, lens[i]), 0);
+			fed++;
+			if (sl_kpart_next(p, &k) != 1) {
+				CHECK(!"a packet in the ring");
+				sl_kpart_free(p);
+				return;
+			}
+			CHECK_EQ(k.frame->wire_len, lens[i]);
+			CHECK_EQ(k.frame->stored, lens[i]);
+			CHECK_EQ(k.frame->n_entries, 1);
+			CHECK_EQ(k.entries[0].border, 3);
+			CHECK_EQ(k.entries[0].len, lens[i]);
+			CHECK(!memcmp(k.bytes, frame, lens[i]));
+			sl_kpart_release(p, k.ring, k.end);
+		}
+	}
+	CHECK_EQ(sl_kpart_next(p, &k), 0);
+	CHECK_EQ(sl_kpart_read(p, &c), 0);
+	CHECK_EQ(c.stage[0].in.blocks, fed);
+	CHECK_EQ(c.stage[0].out.blocks, fed);
+	CHECK_EQ(c.moved[0].blocks, fed);
+	CHECK_EQ(c.refused[0].blocks, 0);
+	sl_kpart_free(p);
+}
+
+static void refuses_when_full(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	struct sl_kstage s = an_entry();
+	struct sl_kpart *p = make(&s, 1, hook, carrier);
+	struct sl_kpart_counts c;
+	struct sl_kpacket k;
+	uint8_t frame[1500];
+	unsigned int got = 0;
+
+	if (!p)
+		return;
+	fill(frame, sizeof(frame), 0);
+	for (unsigned int i = 0; i < 1000; i++)
+		CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
+	while (sl_kpart_next(p, &k))
+		got++;
+	CHECK(got > 30 && got < 1000);
+	CHECK_EQ(sl_kpart_read(p, &c), 0);
+	CHECK_EQ(c.moved[0].blocks, 1000);
+	CHECK_EQ(c.refused[0].blocks, 1000 - got);
+	CHECK_EQ(c.refused[0].bytes, (1000 - got) * sizeof(frame));
+	sl_kpart_release(p, k.ring, k.end);
+	CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
+	CHECK_EQ(sl_kpart_next(p, &k), 1);
+	sl_kpart_free(p);
+}
+
+static void wakes(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	struct sl_kstage s = an_entry();
+	struct sl_kpart *p = make(&s, 1, hook, carrier);
+	struct sl_kpacket k;
+	uint8_t frame[60] = { 0 };
+
+	if (!p)
+		return;
+	CHECK(sl_kpart_sleep(p));
+	CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
+	sl_kpart_woken(p);
+	CHECK(!sl_kpart_sleep(p));
+	CHECK_EQ(sl_kpart_next(p, &k), 1);
+	CHECK(sl_kpart_sleep(p));
+	sl_kpart_free(p);
+}
+
+#define EACH(name, test) \
+	TEST(name##_xdp_array) { test(SL_K_XDP, SL_CARRIER_ARRAY); } \
+	TEST(name##_xdp_arena) { test(SL_K_XDP, SL_CARRIER_ARENA); } \
+	TEST(name##_tc_array) { test(SL_K_TC, SL_CARRIER_ARRAY); } \
+	TEST(name##_tc_arena) { test(SL_K_TC, SL_CARRIER_ARENA); }
+
+EACH(frames_come_through_unchanged, passes_frames)
+EACH(a_full_ring_refuses_and_counts, refuses_when_full)
+EACH(a_packet_wakes_a_sleeper, wakes)
+
+TEST_MAIN()
