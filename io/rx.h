@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rx.h -- what rx and its carriers share
+ *
+ * A carrier is a way by which packets come from an interface to this process: a
+ * table of operations and a state of its own. rx-ring.c carries for programs in the
+ * kernel, the others (rx-packet.c, rx-xsk.c, rx-pcap.c) bring whole packets. rx tries
+ * them in the order of preference, and says which it took and why not those before.
+ */
+#ifndef SL_IO_RX_H
+#define SL_IO_RX_H
+
+#include "streamline/filter.h"
+
+enum rx_mode { RX_TAP, RX_INLINE };
+enum rx_hook { RX_HOOK_AUTO, RX_HOOK_TC, RX_HOOK_XDP };
+enum rx_direction { RX_BOTH, RX_IN, RX_OUT };
+enum rx_via { RX_AUTO, RX_ARENA, RX_ARRAY, RX_PACKET, RX_XSK, RX_PCAP };
+
+#define RX_IFS_MAX	64
+
+struct rx_if {
+	char name[16];			/* IFNAMSIZ */
+	int ifindex;
+	uint16_t link;			/* LINKTYPE_ value of what it gives */
+	uint32_t mtu;
+	bool up, gone;			/* as last heard */
+};
+
+struct rx {
+	/* parameters */
+	const char *dev;		/* "eth0", "eth0,eth1", "any" */
+	int via, mode, hook, direction;
+	uint64_t snap, buffer;		/* bytes of a packet; of ring in all (0: the default) */
+	bool promisc;
+	int64_t delay;			/* ns: longest that a packet may wait for others */
+	/* values */
+	struct sl_count packets, dropped, missed, merged;
+
+	struct rx_if ifs[RX_IFS_MAX];	/* block->iface is the index */
+	unsigned int n_ifs;
+	const struct rx_carrier *carrier;
+	void *priv;			/* the carrier's */
+	char took[256];			/* "packet socket (TPACKET_V3): arena: ..." */
+};
+
+struct rx_carrier {
+	const char *name;		/* as via= has it */
+	const char *brief;		/* "packet socket (TPACKET_V3)" */
+	/*
+	 * Begin to capture on all of rx->ifs. Returns 0 or a negative errno with the
+	 * reason in why (plain words; nothing is left behind).
+	 */
+	int (*open)(struct sl_filter *f, struct rx *rx, char *why, size_t size);
+	/* As sl_filter_type's pull(): emits at most max blocks; 0 after it saw to being
+	 * woken by sl_wait_fd(). With `drain` set nothing new comes in (detached):
+	 * gives what is still there, then SL_EOF. */
+	int (*pull)(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain);
+	/* Stop taking packets in; what was taken can still be pulled. */
+	void (*stop)(struct sl_filter *f, struct rx *rx);
+	/* Bring rx->dropped (no room in the ring), rx->missed (lost before) up to date. */
+	void (*stats)(struct sl_filter *f, struct rx *rx);
+	/* An interface came (back) or changed: rx->ifs[i]. May be NULL. */
+	int (*changed)(struct sl_filter *f, struct rx *rx, unsigned int i);
+	void (*close)(struct sl_filter *f, struct rx *rx);
+};
+
+extern const struct rx_carrier rx_ring, rx_packet, rx_xsk, rx_pcap;
+
+#endif
