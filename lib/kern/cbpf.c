@@ -454,7 +454,8 @@ static void put_load_x(struct compiler *c, uint32_t i)
 	unsigned int s = c->n_slow++;
 
 	c->slow[s] = (struct slow) { .size = size, .keep_x = c->nodes[i].after & BIT_X };
-	mov(c, BPF_REG_2, X);
+	/* Of 32 bits, as the verifier does not know what a division leaves above. */
+	put(c, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_2, X, 0, 0);
 	add_k(c, BPF_REG_2, (int)(c->in[i].k + size));
 	put_jump(c, BPF_JMP | BPF_JGT | BPF_K, BPF_REG_2, 0, c->target->win, slow_label(c, s));
 	put_jump(c, BPF_JMP | BPF_JGT | BPF_X, BPF_REG_2, WIN_LEN, 0, fail_label(c));
