@@ -58,8 +58,9 @@ struct sl_node {
 	struct sl_stream **out, **in;
 	unsigned int n_out, n_in;
 	/* set by the plan */
-	const char *space;		/* "user" */
+	const char *space;		/* "user", "tc:eth0" */
 	const char *why;		/* plain words */
+	bool in_kernel;			/* the kernel's part runs it */
 	bool behind_process;		/* a process stands before it, somewhere */
 	unsigned int shard;		/* 0: source side, 1: split over workers, 2: behind them */
 };
@@ -105,8 +106,9 @@ struct sl_stream {
 	const char *copy;		/* "never" */
 	const char *opts;		/* printed as SRL "[buffer=4MiB]", or NULL */
 	/* set by the plan */
-	const char *carrier;		/* "call", "ring" */
+	const char *carrier;		/* "call", "ring", "arena ring", "tail call" */
 	unsigned int copies;
+	uint32_t need_bytes;		/* of each frame, behind a border of the kernel; 0: all */
 };
 
 struct sl_graph {
