@@ -55,5 +55,6 @@ const struct sl_filter_type sl_count_type = {
 	.out	  = SL_SAME,
 	.flags	  = SL_F_SHARD,
 	.work	  = count_work,
+	.kernel	  = filter_kernel,
 	.examples = count_examples,
 };

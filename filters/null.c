@@ -35,6 +35,7 @@ const struct sl_filter_type sl_null_type = {
 	.in	  = SL_ANY,
 	.flags	  = SL_F_SHARD,
 	.work	  = null_work,
+	.kernel	  = filter_kernel,
 	.examples = null_examples,
 	.see_also = "count",
 };

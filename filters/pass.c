@@ -29,4 +29,5 @@ const struct sl_filter_type sl_pass_type = {
 	.out	= SL_SAME,
 	.flags	= SL_F_SHARD | SL_F_HIDDEN | SL_F_JUNCTION,
 	.work	= pass_work,
+	.kernel	= filter_kernel,
 };

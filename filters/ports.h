@@ -67,4 +67,12 @@ int ports_work(struct sl_filter *f, struct sl_batch *in, uint8_t proto)
 	return 0;
 }
 
+static int ports_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	const struct ports *s = state;
+
+	(void)shared;
+	return sl_kernel_set(k, "class", &s->class, sizeof(s->class));
+}
+
 #endif

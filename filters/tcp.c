@@ -48,6 +48,7 @@ const struct sl_filter_type sl_tcp_type = {
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = tcp_work,
+	.kernel	  = ports_kernel,
 	.examples = tcp_examples,
 	.see_also = "udp, sourceport, untcp, bpf",
 };

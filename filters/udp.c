@@ -42,6 +42,7 @@ const struct sl_filter_type sl_udp_type = {
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = udp_work,
+	.kernel	  = ports_kernel,
 	.examples = udp_examples,
 	.see_also = "tcp, sourceport, bpf",
 };

@@ -51,6 +51,17 @@ static inline uint32_t sl_be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* What the link header announces. */
+struct sl_link_type {
+	uint16_t outer;		/* the first ethertype: of a VLAN tag, where there are some */
+	uint16_t type;		/* behind the tags; that of the tag itself where it is cut */
+	uint16_t first, last;	/* the first tag and the last one: 3 bits priority, 1 drop, 12 VLAN */
+	uint8_t n_tags;
+};
+
+/* false for links without ethertypes (raw IP, PPP, loopback) and frames that are cut. */
+bool sl_link_type(struct sl_block *b, const uint8_t *frame, struct sl_link_type *t);
+
 /* Bytes that the packet itself has from l3 on: the IP header's length field, cut
  * to what was captured (Ethernet padding falls away). 0 without l3. */
 uint32_t sl_ip_len(const struct sl_block *b, const uint8_t *frame);
