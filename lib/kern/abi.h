@@ -31,6 +31,7 @@
 #define SL_K_PENDING	16	/* branches that wait */
 #define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
 #define SL_K_NONE	0xffffffffu
+#define SL_K_SOLE	0x80000000u
 
 enum sl_khook {
 	SL_K_XDP,		/* inline, or on a NIC: before the stack */
@@ -149,11 +150,14 @@ struct sl_kscratch {
 	__u64 gso_frames;
 	struct sl_kentry entries[SL_K_ENTRIES];
 	__u32 streams[SL_K_ENTRIES];	/* where each entry was counted ... */
-	__u32 stages[SL_K_ENTRIES];	/* ... and by whom */
+	__u32 stages[SL_K_ENTRIES];	/* ... by whom; with SL_K_SOLE, no other arrow took it */
 	struct sl_kpending pending[SL_K_PENDING];
 	struct sl_kcount counts[SL_K_STAGES];
 	struct sl_ktally moved[SL_K_STREAMS];
-	struct sl_ktally refused[SL_K_STREAMS];	/* of moved: not written, the ring was full */
+	/* Not written, as the ring was full: of moved; of a stage's out, where no other
+	 * arrow took the block; and where one did, so that the loss comes on top. */
+	struct sl_ktally refused[SL_K_STREAMS];
+	struct sl_ktally turned[SL_K_STAGES], extra[SL_K_STAGES];
 	__u64 values[SL_K_STAGES][SL_K_VALUES];
 	__u8 window[SL_K_WINDOW + 64];
 	__u8 tmp[64];

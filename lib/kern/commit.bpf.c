@@ -70,14 +70,10 @@ static __always_inline __u64 lowest_tail(const struct sl_dring_ctl *c, __u64 hea
 
 static __always_inline int refuse(struct sl_kscratch *s)
 {
-	SL_UNROLL for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
-		__u32 stream;
-
+	for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
 		if (i >= s->frame.n_entries)
 			break;
-		stream = s->streams[i];
-		if (stream < SL_K_STREAMS)
-			sl_ktally_add(&s->refused[stream], s->entries[i].len);
+		sl_krefuse(s, s->streams[i], s->stages[i], s->entries[i].len);
 	}
 	return s->verdict;
 }

@@ -82,7 +82,7 @@ static void remove_clsact(struct sl_kpart *p, int ifindex)
 	for (unsigned int i = 0; i < p->n_hooked; i++) {
 		struct sl_khooked *h = &p->hooked[i];
 
-		if (p->stages[h->stage].ifindex != ifindex)
+		if (h->at.ifindex != ifindex)
 			continue;
 		if (h->filter)
 			return;
@@ -109,7 +109,7 @@ static int attach_xdp(struct sl_kpart *p, struct sl_khooked *h, int ifindex)
 
 int sl_khook(struct sl_kpart *p, struct sl_khooked *h, struct sl_kpart_error *e)
 {
-	int ifindex = p->stages[h->stage].ifindex, r;
+	int ifindex = h->at.ifindex, r;
 	char name[IF_NAMESIZE] = "?";
 
 	if_indextoname((unsigned int)ifindex, name);
@@ -135,7 +135,7 @@ int sl_khook(struct sl_kpart *p, struct sl_khooked *h, struct sl_kpart_error *e)
 
 void sl_kunhook(struct sl_kpart *p, struct sl_khooked *h)
 {
-	int ifindex = p->stages[h->stage].ifindex;
+	int ifindex = h->at.ifindex;
 
 	if (h->link_fd >= 0)
 		close(h->link_fd);

@@ -184,6 +184,19 @@ static char *last_words(const char *log)
 	return n ? strndup(log + (n > 4000 ? n - 4000 : 0), n > 4000 ? 4000 : n) : NULL;
 }
 
+static bool keep_object(struct sl_kpart *p, struct bpf_object *o)
+{
+	struct bpf_object **more = realloc(p->objects, (p->n_objects + 1) * sizeof(*more));
+
+	if (!more) {
+		bpf_object__close(o);
+		return false;
+	}
+	p->objects = more;
+	p->objects[p->n_objects++] = o;
+	return true;
+}
+
 /* Loads an object; its program's descriptor, or a negative errno with *e filled. */
 static int load_object(struct sl_kpart *p, const struct load *l, struct sl_kpart_error *e)
 {
@@ -199,7 +212,8 @@ static int load_object(struct sl_kpart *p, const struct load *l, struct sl_kpart
 	o = bpf_object__open_mem(k->elf, k->size, &opts);
 	if (!o)
 		return sl_kpart_fail(e, l->stage, errno, "cannot open the kernel form '%s'", l->form);
-	p->objects[p->n_objects++] = o;
+	if (!keep_object(p, o))
+		return sl_kpart_fail(e, l->stage, ENOMEM, "out of memory");
 	r = prepare_object(p, o, l, &prog);
 	if (r < 0)
 		return sl_kpart_fail(e, l->stage, r, "cannot set the kernel form '%s' up", l->form);
@@ -274,18 +288,19 @@ static int load_stage(struct sl_kpart *p, unsigned int i, struct sl_kpart_error 
 	return fd < 0 ? fd : join(p, i, fd, e);
 }
 
-static int load_entry(struct sl_kpart *p, unsigned int i, bool egress, struct sl_kpart_error *e)
+static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *at, bool egress,
+		      struct sl_kpart_error *e)
 {
 	const struct sl_kstage *s = &p->stages[i];
 	struct sl_kentrance entrance = {
-		.snap = s->snap, .window = p->o.window, .link = s->link, .iface = s->iface,
-		.flags = s->in && s->out ? (egress ? SL_B_OUT : SL_B_IN) :
-			 s->ifindex ? (egress ? SL_B_OUT : SL_B_IN) : 0,
+		.snap = s->snap, .window = p->o.window, .link = at->link, .iface = at->iface,
+		.flags = !at->ifindex ? 0 : egress ? SL_B_OUT : SL_B_IN,
 	};
 	struct load l = {
 		.form = "entry", .program = p->o.hook == SL_K_XDP ? "entry_xdp" : "entry_tc",
 		.stage = i, .entrance = &entrance,
 	};
+	struct sl_khooked *more;
 	int fd;
 
 	base_conf(p, &l.conf, i);
@@ -294,28 +309,38 @@ static int load_entry(struct sl_kpart *p, unsigned int i, bool egress, struct sl
 	fd = load_object(p, &l, e);
 	if (fd < 0)
 		return fd;
+	more = realloc(p->hooked, (p->n_hooked + 1) * sizeof(*more));
+	if (!more)
+		return sl_kpart_fail(e, i, ENOMEM, "out of memory");
+	p->hooked = more;
 	p->hooked[p->n_hooked++] = (struct sl_khooked){
-		.stage = i, .egress = egress, .prog_fd = fd, .link_fd = -1,
+		.stage = i, .at = *at, .egress = egress, .prog_fd = fd, .link_fd = -1,
 	};
 	return 0;
+}
+
+/* An entry has a program for each interface and direction. */
+static int load_entries(struct sl_kpart *p, unsigned int i, struct sl_kpart_error *e)
+{
+	const struct sl_kstage *s = &p->stages[i];
+	int r = 0;
+
+	for (unsigned int k = 0; !r && k < s->n_ifs; k++) {
+		if (s->in || !s->ifs[k].ifindex)
+			r = load_entry(p, i, &s->ifs[k], false, e);
+		if (!r && s->out && s->ifs[k].ifindex && p->o.hook == SL_K_TC)
+			r = load_entry(p, i, &s->ifs[k], true, e);
+	}
+	p->stages[i].ifs = NULL;
+	return r;
 }
 
 static int load_all(struct sl_kpart *p, struct sl_kpart_error *e)
 {
 	int r = load_commit(p, e);
 
-	for (unsigned int i = 0; !r && i < p->o.n_stages; i++) {
-		const struct sl_kstage *s = &p->stages[i];
-
-		if (!s->entry) {
-			r = load_stage(p, i, e);
-			continue;
-		}
-		if (s->in || !s->ifindex)
-			r = load_entry(p, i, false, e);
-		if (!r && s->out && s->ifindex && p->o.hook == SL_K_TC)
-			r = load_entry(p, i, true, e);
-	}
+	for (unsigned int i = 0; !r && i < p->o.n_stages; i++)
+		r = p->stages[i].entry ? load_entries(p, i, e) : load_stage(p, i, e);
 	return r;
 }
 
@@ -367,7 +392,7 @@ int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e)
 
 	*e = (struct sl_kpart_error){ .stage = p->o.n_stages };
 	for (unsigned int i = 0; i < p->n_hooked; i++) {
-		if (!p->stages[p->hooked[i].stage].ifindex)
+		if (!p->hooked[i].at.ifindex)
 			continue;
 		r = sl_khook(p, &p->hooked[i], e);
 		if (r < 0) {
@@ -376,6 +401,25 @@ int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e)
 		}
 	}
 	return 0;
+}
+
+int sl_kpart_rehook(struct sl_kpart *p, unsigned int entry, uint16_t iface, int ifindex,
+		    struct sl_kpart_error *e)
+{
+	int r = 0;
+
+	*e = (struct sl_kpart_error){ .stage = p->o.n_stages };
+	for (unsigned int i = 0; !r && i < p->n_hooked; i++) {
+		struct sl_khooked *h = &p->hooked[i];
+
+		if (h->stage != entry || h->at.iface != iface)
+			continue;
+		sl_kunhook(p, h);
+		h->at.ifindex = ifindex;
+		if (ifindex)
+			r = sl_khook(p, h, e);
+	}
+	return r;
 }
 
 void sl_kpart_detach(struct sl_kpart *p)
@@ -391,6 +435,8 @@ void sl_kpart_free(struct sl_kpart *p)
 	sl_kpart_detach(p);
 	for (unsigned int i = 0; i < p->n_objects; i++)
 		bpf_object__close(p->objects[i]);
+	free(p->objects);
+	free(p->hooked);
 	if (p->stages_fd >= 0)
 		close(p->stages_fd);
 	if (p->scratch_fd >= 0)
@@ -446,6 +492,8 @@ int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
 			add(&out->stage[i].out, &s->counts[i].out);
 			add(&out->stage[i].filtered, &s->counts[i].filtered);
 			add(&out->stage[i].lost, &s->counts[i].lost);
+			add(&out->turned[i], &s->turned[i]);
+			add(&out->extra[i], &s->extra[i]);
 			for (unsigned int v = 0; v < SL_K_VALUES; v++)
 				out->values[i][v] += s->values[i][v];
 		}

@@ -27,6 +27,11 @@ enum sl_kcarrier {
 	SL_CARRIER_ARRAY,
 };
 
+struct sl_kif {
+	int ifindex;			/* 0: none, fed by sl_kpart_feed() */
+	uint16_t link, iface;		/* LINKTYPE_; number of the interface in its source */
+};
+
 struct sl_kstage {
 	const struct sl_filter_type *type;
 	const void *state, *shared;
@@ -35,9 +40,9 @@ struct sl_kstage {
 	unsigned int n_arrows;
 	/* entries (sources) alone */
 	bool entry;
-	int ifindex;			/* 0: of no interface, fed by sl_kpart_feed() */
+	const struct sl_kif *ifs;	/* where packets come in; only read by sl_kpart_new() */
+	unsigned int n_ifs;
 	uint32_t snap;
-	uint16_t link, iface;		/* LINKTYPE_; number of the interface in its source */
 	bool in, out;			/* which directions */
 };
 
@@ -63,6 +68,9 @@ struct sl_kpart;
 /* Returns 0 or a negative errno with *e filled (e->verifier is the caller's to free). */
 int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl_kpart_error *e);
 int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e);
+/* An interface of an entry came back, under another index. */
+int sl_kpart_rehook(struct sl_kpart *p, unsigned int entry, uint16_t iface, int ifindex,
+		    struct sl_kpart_error *e);
 void sl_kpart_detach(struct sl_kpart *p);
 void sl_kpart_free(struct sl_kpart *p);
 
@@ -105,6 +113,7 @@ double sl_kpart_fill(const struct sl_kpart *p);
 struct sl_kpart_counts {
 	struct sl_kcount stage[SL_K_STAGES];
 	struct sl_ktally moved[SL_K_STREAMS], refused[SL_K_STREAMS];
+	struct sl_ktally turned[SL_K_STAGES], extra[SL_K_STAGES];	/* see abi.h */
 	uint64_t values[SL_K_STAGES][SL_K_VALUES];
 	uint64_t gso_frames;
 };

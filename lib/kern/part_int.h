@@ -39,6 +39,7 @@ static inline struct sl_dring_ctl *sl_krings_ctl(const struct sl_krings *r, unsi
 
 struct sl_khooked {		/* an entry at its interface, in one direction */
 	unsigned int stage;
+	struct sl_kif at;
 	bool egress;
 	int prog_fd;		/* owned by the object */
 	int link_fd;		/* -1: none */
@@ -53,9 +54,9 @@ struct sl_kpart {
 	unsigned int commit;		/* index of the commit stage: behind all others */
 	int scratch_fd, stages_fd;
 	struct sl_krings rings;
-	struct bpf_object *objects[SL_K_STAGES * 2 + 1];
+	struct bpf_object **objects;
 	unsigned int n_objects;
-	struct sl_khooked hooked[SL_K_STAGES * 2];
+	struct sl_khooked *hooked;
 	unsigned int n_hooked;
 	const char *how;
 };

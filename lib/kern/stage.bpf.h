@@ -173,8 +173,19 @@ static __always_inline int sl_karrow_takes(const volatile struct sl_karrow *a, i
 	return sl_karrow_takes_terms(a, port, class);
 }
 
+/* A block that was to cross a border does not: it is lost, see struct sl_kscratch. */
+static __always_inline void sl_krefuse(struct sl_kscratch *s, __u32 stream, __u32 stage, __u32 len)
+{
+	__u32 at = stage & ~SL_K_SOLE;
+
+	if (stream < SL_K_STREAMS)
+		sl_ktally_add(&s->refused[stream], len);
+	if (at < SL_K_STAGES)
+		sl_ktally_add(stage & SL_K_SOLE ? &s->turned[at] : &s->extra[at], len);
+}
+
 /* A border is crossed: remember how; the bytes follow once, in the commit stage. */
-static __always_inline void sl_kcross(struct sl_k *k, const volatile struct sl_karrow *a)
+static __always_inline void sl_kcross(struct sl_k *k, const volatile struct sl_karrow *a, __u32 sole)
 {
 	struct sl_kscratch *s = k->s;
 	struct sl_kblock *b = k->b;
@@ -182,8 +193,7 @@ static __always_inline void sl_kcross(struct sl_k *k, const volatile struct sl_k
 	__u32 stream = a->stream;
 
 	if (n >= SL_K_ENTRIES) {
-		if (stream < SL_K_STREAMS)
-			sl_ktally_add(&s->refused[stream], b->len);
+		sl_krefuse(s, stream, conf.self | sole, b->len);
 		return;
 	}
 	s->entries[n] = (struct sl_kentry){
@@ -192,6 +202,7 @@ static __always_inline void sl_kcross(struct sl_k *k, const volatile struct sl_k
 		.flags = b->flags, .proto = b->proto, .border = (__u8)a->border,
 	};
 	s->streams[n] = stream;
+	s->stages[n] = conf.self | sole;
 	s->frame.n_entries = (__u8)(n + 1);
 	if (want > s->need)
 		s->need = want;
@@ -217,7 +228,7 @@ static __always_inline int sl_kfinish(struct sl_k *k)
 static __always_inline int sl_kleave(struct sl_k *k, int port)
 {
 	struct sl_kscratch *s = k->s;
-	__u32 self = conf.self, class = k->b->class, len = k->b->len;
+	__u32 self = conf.self, class = k->b->class, len = k->b->len, sole;
 	int next = -1, taken = 0;
 
 	if (self >= SL_K_STAGES)
@@ -249,6 +260,7 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		return sl_kfinish(k);
 	}
 	sl_ktally_add(&s->counts[self].out, len);
+	sole = taken & (taken - 1) ? 0 : SL_K_SOLE;
 	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
 		const volatile struct sl_karrow *a = &conf.arrows[i];
 		__u32 stream = a->stream, n;
@@ -258,7 +270,7 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		if (stream < SL_K_STREAMS)
 			sl_ktally_add(&s->moved[stream], len);
 		if (a->stage == SL_K_NONE) {
-			sl_kcross(k, a);
+			sl_kcross(k, a, sole);
 			if (s->verdict == conf.pass)
 				s->verdict = conf.swallow;
 			continue;

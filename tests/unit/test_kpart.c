@@ -11,10 +11,13 @@
 
 static const struct sl_filter_type entry_type = { .name = "rx", .flags = SL_F_LIVE };
 
+static const struct sl_kif nowhere = { .link = 1 };
+
 static struct sl_kstage an_entry(void)
 {
 	return (struct sl_kstage){
-		.type = &entry_type, .name = "rx", .entry = true, .snap = 65535, .link = 1,
+		.type = &entry_type, .name = "rx", .entry = true, .snap = 65535,
+		.ifs = &nowhere, .n_ifs = 1,
 		.n_arrows = 1,
 		.arrows = { { .stage = SL_K_NONE, .border = 3, .stream = 0, .need = 65535, .plain = 1 } },
 	};
@@ -109,6 +112,8 @@ static void refuses_when_full(enum sl_khook hook, enum sl_kcarrier carrier)
 	CHECK_EQ(sl_kpart_read(p, &c), 0);
 	CHECK_EQ(c.moved[0].blocks, 1000);
 	CHECK_EQ(c.refused[0].blocks, 1000 - got);
+	CHECK_EQ(c.turned[0].blocks, 1000 - got);
+	CHECK_EQ(c.extra[0].blocks, 0);
 	CHECK_EQ(c.refused[0].bytes, (1000 - got) * sizeof(frame));
 	sl_kpart_release(p, k.ring, k.end);
 	CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
