@@ -189,7 +189,8 @@ static int check_target(const struct sl_cbpf_target *t, const char **why)
 		     t->shift % 4 == 0 && t->shift <= 0 && t->shift >= -512;
 
 	*why = "the target has no such stack or window";
-	return room && slots && t->win >= 1 && t->win <= SL_CBPF_WIN_MAX &&
+	/* A word that the window cuts must lie behind what is lacking. */
+	return room && slots && t->win >= (t->shift ? 20 : 1) && t->win <= SL_CBPF_WIN_MAX &&
 	       (t->hook == SL_CBPF_XDP || t->hook == SL_CBPF_SKB) ? 0 : -EINVAL;
 }
 

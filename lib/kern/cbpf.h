@@ -63,8 +63,8 @@ struct sl_cbpf_target {
 	int16_t stack;		/* lowest of SL_CBPF_STACK bytes; a multiple of 8 */
 	int16_t wire;		/* uint32_t: length on the wire; 0: that is R9 too */
 	int16_t shift;		/* uint32_t: how many bytes the frame has before the window's
-				 * end that the context lacks (a VLAN tag put back: 4, else 0);
-				 * 0: it never lacks any */
+				 * end that the context lacks (a VLAN tag put back at 12: 4,
+				 * else 0), with a window of 20 or more; 0: it never lacks any */
 };
 
 /*

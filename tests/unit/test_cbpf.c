@@ -232,6 +232,38 @@ TEST(compiled_expressions)
 	}
 }
 
+/* What lies in other pages than the first, in the middle of a word too. */
+TEST(long_frames)
+{
+	static uint8_t frame[9000];
+	unsigned int len;
+
+	need_kernel();
+	for (size_t i = 0; i < sizeof(frame); i++)
+		frame[i] = (uint8_t)(i * 7 >> 3);
+	for (int t = 0; t < N_TARGETS; t++) {
+		struct cbpf_packet p = { frame, cbpf_frame_max(targets[t].hook), 0, targets[t].shift ? 4 : 0 };
+		struct sl_cbpf_insn in[] = { { BPF_LDX | BPF_IMM, 0, 0, 0 }, { BPF_LD | BPF_W | BPF_IND, 0, 0, 1 },
+					     { BPF_RET | BPF_A, 0, 0, 0 } };
+
+		for (uint32_t at = 1; at < p.len + 4; at += at < 4000 ? 97 : 3) {
+			uint32_t got, want = at + 5 > p.len ? 0 : (uint32_t)frame[at + 1] << 24 | frame[at + 2] << 16 |
+								  frame[at + 3] << 8 | frame[at + 4];
+			struct bpf_insn *body = NULL;
+
+			if (at > 4000 && at % 4096 > 12 && at % 4096 < 3500 && at + 40 < p.len)
+				continue;
+			in[0].k = at;
+			CHECK_EQ(sl_cbpf_compile(in, 3, &targets[t], &body, &len, NULL), 0);
+			CHECK_EQ(cbpf_load(kernel, body, len, &targets[t]), 0);
+			free(body);
+			CHECK_STR(cbpf_test_run(kernel, &targets[t], &p, &got), NULL);
+			CHECK_EQ(got, want);
+			cbpf_unload(kernel);
+		}
+	}
+}
+
 static int compile(const struct sl_cbpf_insn *in, unsigned int n, const struct sl_cbpf_target *t,
 		   unsigned int *len, const char **why)
 {
@@ -313,6 +345,10 @@ TEST(refused)
 	CHECK_EQ(compile(&ret, 1, &t, &len, &why), -EINVAL);
 	CHECK_STR(why, "the target has no such stack or window");
 	t.stack = -132;
+	CHECK_EQ(compile(&ret, 1, &t, &len, &why), -EINVAL);
+	t = targets[0];
+	t.shift = -16;
+	t.win = 19;
 	CHECK_EQ(compile(&ret, 1, &t, &len, &why), -EINVAL);
 	t = targets[0];
 	t.win = 0;
