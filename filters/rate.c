@@ -46,6 +46,7 @@
  *	due of the i-th block	bound	that of the one before, and its cost
  *				play	base + (its time - the first one's time) / speed
  */
+#include <stdio.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,7 +140,10 @@ static int tell(struct sl_prepare *p, struct sl_diags *ds, const char *word)
 {
 	const struct sl_diag *d = sl_diags_get(ds, 0);
 
-	sl_prepare_error(p, "at", d ? d->code : "E122", "%s", d ? d->message : "not a rate");
+	if (!strchr("0123456789.-", *word) || !d)
+		sl_prepare_error(p, "at", "E122", "'%s' is not a rate", word);
+	else
+		sl_prepare_error(p, "at", d->code, "%s", d->message);
 	if (d && d->n_fixes)
 		sl_prepare_fix(p, "%s", d->fixes[0]);
 	else if (*word && !word[strspn(word, "0123456789.")])
@@ -147,31 +151,46 @@ static int tell(struct sl_prepare *p, struct sl_diags *ds, const char *word)
 	return sl_prepare_hint(p, "a rate is 10kpps, 100Mbps or 12MB/s; 1x is the speed of the capture");
 }
 
+/* An x, but not as in 2.5x. */
+static int tell_speed(struct sl_prepare *p, const char *w)
+{
+	size_t n = strspn(w, "0123456789.");
+	char meant[32];
+	struct rate_how h;
+
+	sl_prepare_error(p, "at", "E122", "'%s' is not a speed", w);
+	snprintf(meant, sizeof(meant), "%.*sx", n < 20 ? (int)n : 20, w);
+	if (parse_speed(meant, &h))
+		sl_prepare_fix(p, "%s", meant);
+	return sl_prepare_hint(p, "1x is the speed of the capture, 10x a tenth of its time, 0.5x twice");
+}
+
 static int parse_rate(struct sl_prepare *p, const char *w, struct rate_how *h)
 {
-	struct sl_diags *ds = sl_diags_new();
+	struct sl_diags *ds;
 	struct sl_span nowhere = { 0 };
-	size_t len = strlen(w);
 	uint64_t n = 0, unit_ns = 1000000000;
 	int r;
 
+	if (strpbrk(w, "xX") && *w >= '0' && *w <= '9')
+		return tell_speed(p, w);
+	ds = sl_diags_new();
 	if (!ds)
 		return -ENOMEM;
-	/* Which kind it is shows in its last letters: B/s, bps, or pps. */
-	if (strchr(w, 'B') || strchr(w, '/'))
+	/* Which kind it is shows in its letters: B/s, bps, or pps. */
+	if (strchr(w, 'B') || (strchr(w, '/') && !strpbrk(w, "bp")))
 		r = sl_parse_byterate(w, nowhere, "at", &n, ds);
 	else if (strchr(w, 'b'))
 		r = sl_parse_bitrate(w, nowhere, "at", &n, ds);
 	else
 		r = sl_parse_pktrate(w, nowhere, "at", &n, ds);
-	h->c.bytes = strchr(w, 'B') || strchr(w, 'b');
-	if (r < 0) {
+	if (r < 0)
 		r = tell(p, ds, w);
-		sl_diags_free(ds);
-		return r;
-	}
 	sl_diags_free(ds);
-	if (len && strchr(w, 'b'))
+	if (r < 0)
+		return r;
+	h->c.bytes = strpbrk(w, "bB") != NULL;
+	if (strchr(w, 'b'))
 		unit_ns = 8000000000;
 	if (!n || (h->c.bytes && n < unit_ns / 1000000000)) {
 		sl_prepare_error(p, "at", "E123", "'%s' lets nothing through", w);

@@ -157,13 +157,15 @@ static int enter(struct sl_filter *f, struct tx *s, enum tx_state to)
 
 /* ---- the device ------------------------------------------------------- */
 
-/* 0; -EPERM or such. */
+/* 0; -EPERM or such. What is known of a device that is away stays known. */
 static int attach(struct tx *s)
 {
-	int r = sl_tx_dev_get(s->interface, &s->dev);
+	struct sl_tx_dev dev;
+	int r = sl_tx_dev_get(s->interface, &dev);
 
 	if (r < 0)
 		return r;
+	s->dev = dev;
 	s->way = &sl_tx_packet;
 	r = s->way->open(&s->dev, s->qdisc == QDISC_BYPASS, &s->port);
 	return r == -ENXIO ? -ENODEV : r;
