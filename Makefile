@@ -6,6 +6,8 @@
 #	make demo		the recorded capture through the seed's pipeline
 #	make test		everything that can fail; ends "N passed, N failed"
 #	make bench		we and the peers on one input; writes bench/REPORT.md
+#	make bench-live		capture of live traffic, we and the peers; writes bench/LIVE.md
+#	make test-kernels	the kernel tests under Debian's kernel in an emulated machine
 #	make fuzz		each fuzz target for FUZZ_S seconds (default 60)
 #	make soak		the same for ten minutes each
 #	make asan, make tsan	builds under the sanitizers, in build-asan, build-tsan
@@ -28,7 +30,7 @@ FUZZ	:= $(ASAN) -Dfuzz=true
 export JOBS
 export SL_BUILD := $(BUILD)
 
-.PHONY: all demo test test-ready bench fuzz soak asan tsan fuzzers check-clang check-gcc install deps clean
+.PHONY: all demo test test-ready test-kernels bench bench-live fuzz soak asan tsan fuzzers check-clang check-gcc install deps clean
 
 all:
 	@tools/deps -n build
@@ -50,6 +52,16 @@ bench:
 	@tools/deps build bench
 	@tools/build $(BUILD) -Dprefix=$(PREFIX) -- all benchmarks
 	@bench/run
+
+bench-live:
+	@tools/deps build bench
+	@tools/build $(BUILD) -Dprefix=$(PREFIX) -- all benchmarks
+	@bench/live/run
+
+test-kernels:
+	@tools/deps build kernels
+	@$(MAKE) --no-print-directory all
+	@tests/kernels/boot
 
 asan:
 	@tools/build $(BUILD)-asan $(ASAN)
