@@ -41,6 +41,11 @@ struct rx {
 	unsigned int n_ifs;
 	const struct rx_carrier *carrier;
 	void *priv;			/* the carrier's */
+	int wait_fd;			/* an epoll instance: what rx_wait() was given, and the watcher */
+	int waits[4];			/* descriptors in it */
+	struct sl_ifwatch *watch;
+	bool stopped;			/* no more packets come in */
+	uint64_t looked_ns;		/* when interfaces and counters were last looked at */
 	char took[256];			/* "packet socket (TPACKET_V3): arena: ..." */
 };
 
@@ -53,7 +58,7 @@ struct rx_carrier {
 	 */
 	int (*open)(struct sl_filter *f, struct rx *rx, char *why, size_t size);
 	/* As sl_filter_type's pull(): emits at most max blocks; 0 after it saw to being
-	 * woken by sl_wait_fd(). With `drain` set nothing new comes in (detached):
+	 * woken by rx_wait(). With `drain` set nothing new comes in (detached):
 	 * gives what is still there, then SL_EOF. */
 	int (*pull)(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain);
 	/* Stop taking packets in; what was taken can still be pulled. */
@@ -64,6 +69,10 @@ struct rx_carrier {
 	int (*changed)(struct sl_filter *f, struct rx *rx, unsigned int i);
 	void (*close)(struct sl_filter *f, struct rx *rx);
 };
+
+/* Be pulled again when fd can be read; for carriers, in place of sl_wait_fd(). Level
+ * triggered, remembered until rx ends. Returns 0 or a negative errno. */
+int rx_wait(struct sl_filter *f, struct rx *rx, int fd);
 
 extern const struct rx_carrier rx_ring, rx_packet, rx_xsk, rx_pcap;
 

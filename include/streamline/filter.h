@@ -353,6 +353,9 @@ static inline uint64_t sl_seq(const struct sl_filter *f)
 int sl_segment_new(struct sl_filter *f, void *base, size_t len_bytes, bool pinned,
 		   void (*drop)(void *arg), void *arg);
 void sl_segment_get(struct sl_filter *f, int seg);
+/* A counted segment that its owner needs back soon (a window of a capture ring): a block
+ * of it that is kept is copied first, and the copy counted. Before the first use. */
+void sl_segment_scarce(struct sl_filter *f, int seg);
 void sl_segment_put(struct sl_filter *f, int seg);
 
 /* ------------------------------------------------------------------ *

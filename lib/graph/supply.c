@@ -3,7 +3,7 @@
  * graph/supply.c -- sources that the request leaves out
  *
  * Every filter that takes something and that no arrow reaches is a head. Each
- * file of -r becomes one source, and feeds every head. A filter that can also
+ * file of -r, and the interface of -i, becomes one source, and feeds every head. A filter that can also
  * begin a pipeline (exec) does so.
  */
 #include "graph/build.h"
@@ -38,11 +38,13 @@ static struct sl_bnode **heads_of(struct sl_build *b, unsigned int *n_out)
 	return heads;
 }
 
-static struct sl_bnode *source_of(struct sl_build *b, const struct sl_filter_type *t, const char *path)
+/* Its first file (-r), or its first parameter (-i), is `path`. */
+static struct sl_bnode *source_of(struct sl_build *b, const struct sl_filter_type *t, const char *option,
+				  const char *path)
 {
 	struct sl_bnode *n = sl_build_node(b, t);
 	struct sl_rvalue v = { .kind = SL_R_TEXT, .text = path, .len = strlen(path) };
-	struct sl_source *src = sl_source_new("-r", path, v.len), **held;
+	struct sl_source *src = sl_source_new(option, path, v.len), **held;
 	unsigned int i;
 
 	if (!src)
@@ -58,7 +60,7 @@ static struct sl_bnode *source_of(struct sl_build *b, const struct sl_filter_typ
 	n->brief_name = t->name;
 	sl_bind(b, n, NULL, 0);
 	for (i = 0; i < n->n.n_bound; i++) {
-		if (n->n.bound[i].param->type != SL_P_IN_FILE)
+		if (n->n.bound[i].param->type != SL_P_IN_FILE && !(t->flags & SL_F_LIVE))
 			continue;
 		n->n.bound[i].origin = SL_BY_SUPPLY;
 		n->n.bound[i].value_span = v.at;
@@ -76,43 +78,50 @@ static void no_source(struct sl_build *b, const struct sl_bnode *head, const str
 	sl_err_label(d, "nothing flows into '%s'", head->junction ? head->scope->def->st->name :
 		     head->brief_name);
 	sl_err_note(d, "read a capture: streamline run -r FILE.pcap '...'");
+	sl_err_note(d, "capture live:   streamline run -i eth0 '...'");
 	if (reader)
 		sl_err_note(d, "or begin with a source: (%s FILE.pcap) > ...", reader->name);
 	sl_build_in(head->scope, d);
+}
+
+/* Feeds every head. */
+static void supply(struct sl_build *b, const char *option, const char *what, struct sl_bnode **heads,
+		   unsigned int n_heads)
+{
+	const struct sl_filter_type *t = sl_type_flagged(!strcmp(option, "-i") ? SL_F_LIVE : SL_F_READS);
+	struct sl_bnode *n;
+
+	if (!t)
+		return;
+	n = source_of(b, t, option, what);
+	sl_build_using(b, "source %s (from %s)", what, option);
+	for (unsigned int i = 0; i < n_heads; i++)
+		sl_build_stream(b, n, heads[i]);
 }
 
 void sl_supply_sources(struct sl_build *b)
 {
 	const struct sl_filter_type *t = sl_type_flagged(SL_F_READS);
 	const char *const *f = b->o->read_files;
-	const struct sl_span nowhere = { 0 };
-	unsigned int n_heads, n_old = b->n_nodes, n_streams = b->n_streams, n_new, i, k;
+	unsigned int n_heads, n_old = b->n_nodes, n_streams = b->n_streams, n_new, k;
 	struct sl_bnode **heads = heads_of(b, &n_heads);
 
-	if (b->o->iface) {
-		struct sl_diag_new *d = sl_err(b->ds, "E143", nowhere, "live capture is not there yet");
-
-		sl_err_note(d, "use -r FILE in place of -i %s", b->o->iface);
-		return;
-	}
 	if (!n_heads) {
 		/* after an error there may be heads that did not become nodes */
-		if (f && *f && b->n_nodes && !sl_diags_errors(b->ds))
-			sl_build_using(b, "nothing from -r (the request has its own source)");
+		if (((f && *f) || b->o->iface) && b->n_nodes && !sl_diags_errors(b->ds))
+			sl_build_using(b, "nothing from %s (the request has its own source)",
+				       b->o->iface ? "-i" : "-r");
 		return;
 	}
-	if (!f || !*f || !t) {
-		if (n_heads && b->o->need_source)
+	if ((!f || !*f) && !b->o->iface) {
+		if (b->o->need_source)
 			no_source(b, heads[0], t);
 		return;
 	}
-	for (; *f; f++) {
-		struct sl_bnode *n = source_of(b, t, *f);
-
-		sl_build_using(b, "source %s (from -r)", *f);
-		for (i = 0; i < n_heads; i++)
-			sl_build_stream(b, n, heads[i]);
-	}
+	if (b->o->iface)
+		supply(b, "-i", b->o->iface, heads, n_heads);
+	for (; f && *f; f++)
+		supply(b, "-r", *f, heads, n_heads);
 	/* what was supplied comes first, its streams too */
 	for (k = 0; k < 2; k++) {
 		void **all = k ? (void **)b->streams : (void **)b->nodes;

@@ -32,6 +32,7 @@
 #define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
 #define SL_K_NONE	0xffffffffu
 #define SL_K_SOLE	0x80000000u
+#define SL_K_DOZE	0x80000000u	/* of waiting: the reader naps, wake it when a quarter is full */
 
 enum sl_khook {
 	SL_K_XDP,		/* inline, or on a NIC: before the stack */

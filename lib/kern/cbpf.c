@@ -61,7 +61,7 @@ enum {
 #define ANCILLARY 0xffe00000u
 
 /* eBPF instructions that one classic instruction becomes, at most: a load by X,
- * 8, with its slow path, 14. */
+ * 9, with its slow path, 14. */
 #define EACH_MAX 24
 /* Zeros at the start, and "fail". */
 #define ONCE_MAX 19
@@ -101,6 +101,7 @@ struct compiler {
 	 */
 	uint32_t *labels;
 	bool fails;		/* somebody jumps to fail */
+	bool tests_x;		/* A is compared with X somewhere */
 	struct slow *slow;
 	unsigned int n_slow;
 };
@@ -287,6 +288,7 @@ static void look_ahead(struct compiler *c)
 
 		if (!c->nodes[i].reached)
 			continue;
+		c->tests_x |= kind_of(insn->code) == JUMP && BPF_SRC(insn->code) == BPF_X;
 		/* X is not negative: what is found at X + k is not before k. */
 		if (is_load(kind_of(insn->code)) && !only_fails(insn) && known < insn->k + size_of(insn->code))
 			known = insn->k + size_of(insn->code);
@@ -457,6 +459,13 @@ static void put_load_x(struct compiler *c, uint32_t i)
 	c->slow[s] = (struct slow) { .size = size, .keep_x = c->nodes[i].after & BIT_X };
 	/* Of 32 bits, as the verifier does not know what a division leaves above. */
 	put(c, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_2, X, 0, 0);
+	/*
+	 * Verifiers before Linux 6.8 follow "if A < X" both ways even where what they
+	 * know of A and X leaves one, and on the other believe X to have more
+	 * than it has at most. This changes nothing but makes them drop the lower bound.
+	 */
+	if (c->tests_x)
+		put(c, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, UINT32_MAX);
 	add_k(c, BPF_REG_2, (int)(c->in[i].k + size));
 	put_jump(c, BPF_JMP | BPF_JGT | BPF_K, BPF_REG_2, 0, c->target->win, slow_label(c, s));
 	put_jump(c, BPF_JMP | BPF_JGT | BPF_X, BPF_REG_2, WIN_LEN, 0, fail_label(c));

@@ -38,14 +38,17 @@ struct {
 
 #define BARRIER() asm volatile("" ::: "memory")
 
-/* Somebody sleeps: wake him, once. */
-static __always_inline void ring_bell(void)
+/* The reader sleeps, or it naps and much has come: wake it, once. */
+static __always_inline void ring_bell(__u64 used)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, waiting;
 	struct sl_dring_ctl *c = bpf_map_lookup_elem(&control, &zero);
 	__u64 word = 1;
 
-	if (!c || !*(volatile __u32 *)&c->waiting)
+	if (!c)
+		return;
+	waiting = *(volatile __u32 *)&c->waiting;
+	if (!waiting || (waiting == SL_K_DOZE && used < ring_conf.size / 4))
 		return;
 	c->waiting = 0;
 	bpf_ringbuf_output(&bell, &word, sizeof(word), BPF_RB_FORCE_WAKEUP);
@@ -301,7 +304,7 @@ SEC("xdp") int commit(void *ctx)
 		__sync_fetch_and_add(&AT(struct sl_dring_head, r)->head, need);
 	else
 		AT(volatile struct sl_dring_head, r)->head = pos + need;
-	ring_bell();
+	ring_bell(pos + need - s->tail);
 	return s->verdict;
 }
 

@@ -103,7 +103,9 @@ unsigned int sl_kpart_n_rings(const struct sl_kpart *p);
 int sl_kpart_fd(const struct sl_kpart *p);
 /* Ask to be woken. False: there is something to read already. */
 bool sl_kpart_sleep(struct sl_kpart *p);
-/* After the descriptor became readable. */
+/* The same, once a quarter of a ring is full; for a reader that comes by itself soon. */
+void sl_kpart_doze(struct sl_kpart *p);
+/* Awake again, for whatever reason. */
 void sl_kpart_woken(struct sl_kpart *p);
 /* How full the fullest ring is, 0 to 1. */
 double sl_kpart_fill(const struct sl_kpart *p);

@@ -258,8 +258,14 @@ bool sl_kpart_sleep(struct sl_kpart *p)
 	return true;
 }
 
+void sl_kpart_doze(struct sl_kpart *p)
+{
+	__atomic_store_n(&sl_krings_ctl(&p->rings, 0)->waiting, SL_K_DOZE, __ATOMIC_RELAXED);
+}
+
 void sl_kpart_woken(struct sl_kpart *p)
 {
+	__atomic_store_n(&sl_krings_ctl(&p->rings, 0)->waiting, 0, __ATOMIC_RELAXED);
 	ring_buffer__consume(p->rings.bell);
 }
 

@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "kern/ask.h"
 #include "plan/plan.h"
 
 /* What comes from a process is one stream, in its own time: nothing to spread. */
@@ -75,6 +76,21 @@ static void choose_workers(struct sl_plan *p)
 	}
 }
 
+/* In the kernel: a live source, and what stands right behind such and has a form. */
+static bool may_enter(const struct sl_node *n)
+{
+	char why[256];
+
+	if (sl_kernel_ask(n->type, n->state, n->shared, why, sizeof(why)) < 0)
+		return false;
+	if (n->type->flags & SL_F_LIVE)
+		return true;
+	for (unsigned int k = 0; k < n->n_in; k++)
+		if (!n->in[k]->from->in_kernel)
+			return false;
+	return n->n_in > 0;
+}
+
 int sl_place(struct sl_plan *p, struct sl_diags *ds)
 {
 	struct sl_graph *g = p->graph;
@@ -93,12 +109,13 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 	}
 	p->threads = p->workers > 1 ? 1 + p->workers : 1;
 	for (unsigned int k = 0; k < g->n_nodes; k++) {
-		struct sl_node *n = g->nodes[k];
+		struct sl_node *n = g->sorted[k];
 
 		if (p->workers == 1)
 			n->shard = 0;
 		n->space = "user";
 		n->why = why(n);
+		n->in_kernel = may_enter(n);
 	}
 	for (unsigned int k = 0; k < g->n_streams; k++) {
 		struct sl_stream *s = g->streams[k];

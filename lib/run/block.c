@@ -217,9 +217,11 @@ void sl_block_unpin(struct sl_inst *i, struct sl_block *b)
 {
 	struct sl_segs *t = &i->run->segs;
 
-	if (!b->seg || b->flags & SL_B_OWNED || t->seg[b->seg].pinned ||
-	    atomic_load_explicit(&t->source_bytes, memory_order_relaxed) < SL_SOURCE_BYTES ||
-	    b->frame_len > t->seg[b->seg].len / 4)
+	if (!b->seg || b->flags & SL_B_OWNED || t->seg[b->seg].pinned)
+		return;
+	if (!t->seg[b->seg].scarce &&
+	    (atomic_load_explicit(&t->source_bytes, memory_order_relaxed) < SL_SOURCE_BYTES ||
+	     b->frame_len > t->seg[b->seg].len / 4))
 		return;
 	own_copy(i, b);		/* no memory: it stays where it is */
 }

@@ -13,6 +13,7 @@
  * Never backwards. A run that stops early goes through all of them: it drains.
  */
 #include "run/run.h"
+#include "run/kernel.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -42,6 +43,8 @@ static int run_setup(struct sl_run *r, const struct sl_plan *p)
 			return -ENOMEM;
 	}
 	e = sl_shard_init(&r->main, r, NULL);
+	if (!e)
+		e = sl_kernel_init(r);
 	if (!e)
 		e = sl_loop_init(r);
 	if (!e)
@@ -93,6 +96,7 @@ void sl_run_free(struct sl_run *r)
 	take_reports(r);
 	if (r->main.run)
 		sl_shard_done(&r->main);
+	sl_kernel_end(r);
 	sl_loop_done(r);
 	if (r->segs.base)
 		sl_segs_done(&r->segs);
@@ -135,6 +139,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 	sl_busy(&r->main, i);
 	n = i->f.type->pull(&i->f, batch_of(i));
 	sl_inst_push(i);
+	sl_kernel_push(r);
 	sl_busy(&r->main, NULL);
 	sl_account_check(i);
 	sl_shard_drain(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS);
@@ -157,7 +162,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 
 static bool run_sources(struct sl_run *r, bool *all_ended)
 {
-	bool moved = false;
+	bool moved = false, over;
 
 	*all_ended = true;
 	for (unsigned int k = 0; k < r->main.n_sorted; k++) {
@@ -166,12 +171,14 @@ static bool run_sources(struct sl_run *r, bool *all_ended)
 		if (!is_source(i) || i->ended)
 			continue;
 		sl_reach(r);
-		if (atomic_load(&r->stop) || atomic_load(&r->failed) || r->no_more[i->node->id]) {
+		over = atomic_load(&r->stop) || atomic_load(&r->failed) || r->no_more[i->node->id];
+		if (over && !(i->f.type->flags & SL_F_LIVE)) {
 			i->ended = true;
 			continue;
 		}
 		*all_ended = false;
-		if (i->waiting || sl_workers_staged(r) || r->held_up[i->node->id])
+		/* A live source that is over gives what it had taken in already. */
+		if ((i->waiting && !over) || sl_workers_staged(r) || r->held_up[i->node->id])
 			continue;
 		moved |= pull(r, i);
 	}
@@ -313,7 +320,7 @@ bool sl_stopping(const struct sl_filter *f)
 {
 	const struct sl_run *r = sl_inst(f)->run;
 
-	return atomic_load(&r->stop) || atomic_load(&r->failed);
+	return atomic_load(&r->stop) || atomic_load(&r->failed) || r->no_more[sl_inst(f)->node->id];
 }
 
 void sl_progress(struct sl_filter *f, uint64_t done_bytes, uint64_t total_bytes)

@@ -56,7 +56,7 @@ struct sl_run;
 
 struct sl_seg {
 	_Atomic uint32_t refs;		/* blocks and the owner; unused when pinned */
-	bool pinned, used, source;
+	bool pinned, used, source, scarce;
 	size_t len;
 	void (*drop)(void *arg);
 	void *arg;
@@ -275,6 +275,7 @@ struct sl_run {
 	bool *no_more, *held_up;
 	bool reach_stale;
 	bool no_takers;			/* see sl_unstall_takes() */
+	struct sl_kernel_side *kernel;	/* what is in the kernel; NULL: nothing */
 	/* ticks sent to the workers that not all have passed: [tick_done, n_ticks) */
 	struct sl_tick { uint64_t seq, now_ns; } *tick;
 	unsigned int n_ticks, ticks_size, tick_done;

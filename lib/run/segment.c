@@ -69,6 +69,7 @@ int sl_segs_add(struct sl_segs *t, void *base, size_t len, bool pinned, void (*d
 	t->n_used++;
 	t->seg[i].used = true;
 	t->seg[i].pinned = pinned;
+	t->seg[i].scarce = false;
 	t->seg[i].len = len;
 	t->seg[i].drop = drop;
 	t->seg[i].arg = arg;
@@ -114,6 +115,11 @@ int sl_segment_new(struct sl_filter *f, void *base, size_t len_bytes, bool pinne
 		atomic_fetch_add_explicit(&t->source_bytes, len_bytes, memory_order_relaxed);
 	}
 	return n;
+}
+
+void sl_segment_scarce(struct sl_filter *f, int seg)
+{
+	sl_inst(f)->run->segs.seg[seg].scarce = true;
 }
 
 void sl_segment_get(struct sl_filter *f, int seg)

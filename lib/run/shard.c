@@ -112,7 +112,7 @@ void sl_shard_tick(struct sl_shard *sh, unsigned int part_mask, uint64_t seq, ui
 		if (!in_parts(i, part_mask))
 			continue;
 		sl_inbox_drain(i);
-		if (!i->f.type->tick || i->failed)
+		if (!i->f.type->tick || i->failed || !i->opened)
 			continue;
 		i->f.cur = NULL;
 		i->f.seq = seq;
@@ -143,7 +143,7 @@ int sl_shard_flush(struct sl_shard *sh, unsigned int part_mask)
 		i->f.cur = NULL;
 		i->f.seq = SL_SEQ_END;
 		i->f.order = SL_ORDER(i->node->order, 0);
-		if (i->f.type->flush) {
+		if (i->f.type->flush && i->opened) {
 			i->timed = true;
 			sl_busy(sh, i);
 			r = i->f.type->flush(&i->f);
@@ -239,6 +239,12 @@ int sl_shard_init(struct sl_shard *sh, struct sl_run *run, struct sl_worker *w)
 	return 0;
 }
 
+/* Run by the kernel: only its counts are here. */
+static bool elsewhere(const struct sl_inst *i)
+{
+	return i->node->in_kernel && !(i->f.type->flags & SL_F_LIVE);
+}
+
 /* Sinks first, so that whatever a source starts finds its way prepared. */
 int sl_shard_open(struct sl_shard *sh)
 {
@@ -247,6 +253,8 @@ int sl_shard_open(struct sl_shard *sh)
 	for (unsigned int k = sh->n_sorted; k-- > 0; ) {
 		struct sl_inst *i = sh->sorted[k];
 
+		if (elsewhere(i))
+			continue;
 		i->opened = true;
 		if (!i->f.type->open)
 			continue;

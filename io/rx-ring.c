@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * io/rx-ring.c -- packets from programs in the kernel, by rings that both sides map
+ *
+ * What the plan put into the kernel is loaded as one part (kern/part.h) and hooked to
+ * the interfaces. Blocks point into the rings. A ring is looked at as sixteen
+ * windows, each a counted segment: when nobody uses a window any more, and none
+ * before it, the programs may write there again.
+ *
+ *	|---- w ----|--- w+1 ---|--- w+2 ---|- ...
+ *	 in use      let go      being read
+ *	^ tail: stays here until w is let go
+ *
+ * When to look: batches make a packet cheap, so after a round the reader naps. The nap
+ * grows while rounds bring little and shrinks when they bring much; a ring that
+ * fills in the meantime rings the bell. When a nap brought nothing the reader sleeps until
+ * the next packet, and costs nothing.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kern/ask.h"
+#include "rx.h"
+#include "run/kernel.h"
+
+#define WINDOWS		16u
+#define NAP_MIN_NS	50000
+#define MANY		512	/* blocks of a round that are worth coming soon for */
+#define FEW		64
+#define RING_BYTES	(4u << 20)
+#define SYNC_NS		50000000u
+
+struct window {
+	int seg;
+	_Atomic bool free;
+};
+
+struct ring {
+	uint8_t *base;
+	uint64_t size, window;		/* bytes; of one window */
+	uint64_t tail, now;		/* numbers of windows: the oldest in use, the one being read */
+	uint64_t pos;			/* read up to */
+	bool open;			/* the window `now` has a segment */
+	struct window win[WINDOWS];
+};
+
+struct ring_rx {
+	struct sl_kpart *part;		/* NULL: another source leads */
+	struct ring *ring;
+	unsigned int n_rings, self;	/* self: its entry */
+	int timer;
+	int64_t nap_ns;
+	bool napping, asleep;
+	unsigned int round;		/* blocks since the last nap */
+	uint64_t to_real_ns;		/* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	uint64_t synced_ns;
+};
+
+/* ---- windows ------------------------------------------------------- */
+
+static void window_free(void *arg)
+{
+	struct window *w = arg;
+
+	/* release: pairs with the acquire in give_back(); what read the bytes is done */
+	atomic_store_explicit(&w->free, true, memory_order_release);
+}
+
+static void give_back(struct ring_rx *s, unsigned int i)
+{
+	struct ring *r = &s->ring[i];
+	uint64_t before = r->tail;
+
+	while (r->tail < r->now &&
+	       atomic_load_explicit(&r->win[r->tail % WINDOWS].free, memory_order_acquire))
+		r->tail++;
+	if (r->tail != before)
+		sl_kpart_release(s->part, i, r->tail * r->window);
+}
+
+/* The segment that holds a record at `pos`. */
+static int window_at(struct sl_filter *f, struct ring *r, uint64_t pos)
+{
+	struct window *w;
+	uint64_t n = pos / r->window;
+
+	if (r->open && n == r->now)
+		return r->win[n % WINDOWS].seg;
+	if (r->open)
+		sl_segment_put(f, r->win[r->now % WINDOWS].seg);
+	/* windows in which no record begins are free at once */
+	for (uint64_t k = r->open ? r->now + 1 : r->now; k < n; k++)
+		r->win[k % WINDOWS].free = true;
+	w = &r->win[n % WINDOWS];
+	atomic_store_explicit(&w->free, false, memory_order_relaxed);
+	w->seg = sl_segment_new(f, r->base, r->size + SL_K_SPARE, false, window_free, w);
+	r->now = n;
+	r->open = w->seg > 0;
+	if (!r->open)
+		atomic_store_explicit(&w->free, true, memory_order_relaxed);
+	else
+		sl_segment_scarce(f, w->seg);
+	return w->seg;
+}
+
+/* ---- opening ------------------------------------------------------- */
+
+static void words(const struct sl_kpart_error *e, const struct sl_kstage *st, unsigned int n, char *why,
+		  size_t size)
+{
+	const char *last = e->verifier ? strrchr(e->verifier, '\n') : NULL;
+
+	snprintf(why, size, "%s%s%s: %s%s%.300s", e->stage < n ? st[e->stage].name : "",
+		 e->stage < n ? ": " : "", e->what, strerror(e->error), last ? "; the verifier: " : "",
+		 last ? last + 1 : "");
+}
+
+static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, unsigned int n, char *why, size_t size)
+{
+	const struct sl_kernel_caps *caps = sl_kernel_probe();
+	struct sl_kpart_opts o = {
+		.stages = st, .n_stages = n, .inline_mode = rx->mode == RX_INLINE,
+		.hook = rx->mode == RX_INLINE || rx->hook == RX_HOOK_XDP ? SL_K_XDP : SL_K_TC,
+		.window = n > 1,
+	};
+	struct sl_kpart_error e;
+	int r;
+
+	o.carrier = rx->via == RX_ARRAY || !caps->works[SL_CAP_ARENA] ? SL_CARRIER_ARRAY : SL_CARRIER_ARENA;
+	o.ring_bytes = rx->buffer ? rx->buffer : RING_BYTES;
+	r = sl_kpart_new(&o, &s->part, &e);
+	if (!r)
+		r = sl_kpart_attach(s->part, &e);
+	if (r < 0) {
+		words(&e, st, n, why, size);
+		free(e.verifier);
+		return r;
+	}
+	snprintf(rx->took, sizeof(rx->took), "%s ring, %s%s%s",
+		 o.carrier == SL_CARRIER_ARENA ? "arena" : "array", sl_kpart_hooked(s->part),
+		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY ? "; arena: " : "",
+		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY ? caps->why[SL_CAP_ARENA] : "");
+	return 0;
+}
+
+static int make_rings(struct ring_rx *s)
+{
+	s->n_rings = sl_kpart_n_rings(s->part);
+	s->ring = calloc(s->n_rings, sizeof(*s->ring));
+	if (!s->ring)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < s->n_rings; i++) {
+		s->ring[i].base = sl_kpart_ring(s->part, i, &s->ring[i].size);
+		s->ring[i].window = s->ring[i].size / WINDOWS;
+	}
+	return 0;
+}
+
+/* Every source of the run that is in the kernel says how it is entered. */
+static void complete(struct sl_kstage *st, unsigned int n, struct sl_kif ifs[][RX_IFS_MAX])
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct rx *rx = st[i].state;
+
+		if (!st[i].entry)
+			continue;
+		for (unsigned int k = 0; k < rx->n_ifs; k++)
+			ifs[i][k] = (struct sl_kif){ rx->ifs[k].ifindex, rx->ifs[k].link, (uint16_t)k };
+		st[i].ifs = ifs[i];
+		st[i].n_ifs = rx->n_ifs;
+		st[i].snap = (uint32_t)(rx->snap && rx->snap < UINT16_MAX ? rx->snap : UINT16_MAX);
+		st[i].in = rx->direction != RX_OUT;
+		st[i].out = rx->direction != RX_IN;
+	}
+}
+
+static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
+{
+	struct sl_kstage st[SL_K_STAGES];
+	struct sl_kif (*ifs)[RX_IFS_MAX] = NULL;
+	struct ring_rx *s = calloc(1, sizeof(*s));
+	unsigned int n;
+	bool leads;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->timer = -1;
+	rx->priv = s;
+	r = sl_kernel_part(f, st, &n, &s->self, &leads, why, size);
+	if (r < 0)
+		return r;
+	if (!leads) {
+		snprintf(rx->took, sizeof(rx->took), "the same rings");
+		return 0;
+	}
+	ifs = calloc(SL_K_STAGES, sizeof(*ifs));
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (!ifs || s->timer < 0) {
+		free(ifs);
+		snprintf(why, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	complete(st, n, ifs);
+	s->nap_ns = NAP_MIN_NS;
+	r = make_part(rx, s, st, n, why, size);
+	if (!r)
+		r = make_rings(s);
+	if (!r)
+		r = rx_wait(f, rx, sl_kpart_fd(s->part));
+	if (!r)
+		r = rx_wait(f, rx, s->timer);
+	free(ifs);
+	return r;
+}
+
+static void ring_close(struct sl_filter *f, struct rx *rx)
+{
+	struct ring_rx *s = rx->priv;
+
+	(void)f;
+	if (!s)
+		return;
+	sl_kpart_free(s->part);
+	free(s->ring);
+	if (s->timer >= 0)
+		close(s->timer);
+	free(s);
+	rx->priv = NULL;
+}
+
+/* ---- packets ------------------------------------------------------- */
+
+static uint64_t clock_at(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void fill(struct sl_block *b, const struct ring_rx *s, const struct sl_kpacket *p,
+		 const struct sl_kentry *e)
+{
+	b->proto = e->proto;
+	b->time_ns = p->frame->time_ns + s->to_real_ns;
+	b->len = e->len;
+	b->head = e->head;
+	b->frame_len = e->frame_len;
+	b->wire_len = p->frame->wire_len;
+	b->class = e->class;
+	b->flow_hash = e->flow_hash;
+	b->l3 = e->l3;
+	b->l4 = e->l4;
+	b->payload = e->payload;
+	b->link = p->frame->link;
+	b->iface = p->frame->iface;
+	b->flags = (uint16_t)(b->flags | e->flags | SL_B_NANO);
+}
+
+/* One frame: a block for each border that it crossed, all at one place in the order. */
+static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpacket *p)
+{
+	struct ring *r = &s->ring[p->ring];
+	struct sl_block *b, *first = NULL;
+	int seg = window_at(f, r, p->pos);
+
+	if (seg < 0)
+		return seg;
+	for (unsigned int i = 0; i < p->frame->n_entries; i++) {
+		const struct sl_kentry *e = &p->entries[i];
+
+		if (!first) {
+			b = sl_block_new(f);
+			if (b) {
+				b->seg = (uint16_t)seg;
+				sl_segment_get(f, seg);
+			}
+		} else {
+			b = sl_block_dup(f, first);
+		}
+		if (!b)
+			return -ENOMEM;
+		fill(b, s, p, e);
+		b->off = (uint64_t)(p->bytes - r->base) + e->head;
+		if (first)
+			sl_kernel_cross(f, p->entries[i - 1].border, first);
+		first = b;
+	}
+	if (first)
+		sl_kernel_cross(f, p->entries[p->frame->n_entries - 1].border, first);
+	return 0;
+}
+
+static void bring_up_to_date(struct sl_filter *f, struct rx *rx, struct ring_rx *s)
+{
+	static _Thread_local struct sl_kpart_counts c;
+
+	if (sl_kpart_read(s->part, &c) == 0) {
+		sl_kernel_account(f, &c);
+		rx->merged.n = c.gso_frames;
+	}
+}
+
+static void nap(struct rx *rx, struct ring_rx *s)
+{
+	struct itimerspec t = { .it_value.tv_nsec = (long)s->nap_ns };
+
+	(void)rx;
+	sl_kpart_doze(s->part);
+	timerfd_settime(s->timer, 0, &t, NULL);
+	s->napping = true;
+}
+
+/* Nothing to read now. True when something came after all. */
+static bool rest(struct rx *rx, struct ring_rx *s)
+{
+	if (s->round) {
+		int64_t most = rx->delay > NAP_MIN_NS ? rx->delay : NAP_MIN_NS;
+
+		if (s->round >= MANY)
+			s->nap_ns = s->nap_ns / 2;
+		else if (s->round < FEW)
+			s->nap_ns *= 2;
+		if (s->nap_ns < NAP_MIN_NS)
+			s->nap_ns = NAP_MIN_NS;
+		if (s->nap_ns > most)
+			s->nap_ns = most;
+		if (s->nap_ns > 999999999)
+			s->nap_ns = 999999999;
+		s->round = 0;
+		nap(rx, s);
+		return false;
+	}
+	s->nap_ns = NAP_MIN_NS;
+	s->asleep = sl_kpart_sleep(s->part);
+	return !s->asleep;
+}
+
+static void wake(struct ring_rx *s)
+{
+	uint64_t n;
+
+	if (s->napping || s->asleep)
+		sl_kpart_woken(s->part);
+	if (s->napping && read(s->timer, &n, sizeof(n)) < 0)
+		n = 0;		/* the bell was first */
+	s->napping = s->asleep = false;
+}
+
+static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain)
+{
+	struct ring_rx *s = rx->priv;
+	struct sl_kpacket p;
+	uint64_t now;
+	int n = 0, r;
+
+	if (!s->part)
+		return drain ? SL_EOF : 0;	/* the source that leads reads for this one too */
+	wake(s);
+	for (unsigned int i = 0; i < s->n_rings; i++)
+		give_back(s, i);
+	now = clock_at(CLOCK_MONOTONIC);
+	s->to_real_ns = clock_at(CLOCK_REALTIME) - now;
+	do {
+		while ((unsigned int)n < max && sl_kpart_next(s->part, &p)) {
+			r = deliver(f, s, &p);
+			if (r < 0)
+				return sl_fail(f, "E302", "no memory for blocks");
+			n++;
+		}
+		s->round += (unsigned int)n;
+	} while (!n && !drain && rest(rx, s));
+	if (now - s->synced_ns > SYNC_NS || (!n && drain)) {
+		s->synced_ns = now;
+		sl_kernel_push_all(f);
+		bring_up_to_date(f, rx, s);
+	}
+	return n ? n : drain ? SL_EOF : 0;
+}
+
+static void ring_stop(struct sl_filter *f, struct rx *rx)
+{
+	struct ring_rx *s = rx->priv;
+
+	(void)f;
+	if (s->part)
+		sl_kpart_detach(s->part);
+}
+
+static void ring_stats(struct sl_filter *f, struct rx *rx)
+{
+	struct ring_rx *s = rx->priv;
+
+	if (s->part)
+		bring_up_to_date(f, rx, s);
+}
+
+static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
+{
+	struct ring_rx *s = rx->priv;
+	struct sl_kpart_error e;
+	int r;
+
+	(void)f;
+	if (!s->part)
+		return 0;
+	r = sl_kpart_rehook(s->part, s->self, (uint16_t)i, rx->ifs[i].gone ? 0 : rx->ifs[i].ifindex, &e);
+	free(e.verifier);
+	return r;
+}
+
+const struct rx_carrier rx_ring = {
+	.name	= "ring",
+	.brief	= "ring of the kernel's programs",
+	.open	= ring_open,
+	.pull	= ring_pull,
+	.stop	= ring_stop,
+	.stats	= ring_stats,
+	.changed = ring_changed,
+	.close	= ring_close,
+};

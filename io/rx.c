@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rx -- capture packets from network interfaces
+ *
+ *	(rx eth0)
+ *	(rx eth0,eth1 snap=128B)
+ *	(rx any direction=in)
+ *	(rx eth0 mode=inline)
+ *
+ * out  packets
+ * read packets, dropped, missed, merged
+ *
+ * A tap (mode=tap, the default) sees what comes in and what goes out, and changes nothing.
+ * mode=inline takes packets away from the system: only what no arrow takes, or what
+ * filters screen out, goes on to it. Inline works at XDP, before the network
+ * stack, and sees only what comes in.
+ *
+ * via= says how packets come to this process; auto takes the first of these that works
+ * here, and says why not those before:
+ *
+ *	arena	a ring in memory shared with programs in the kernel (Linux 6.9)
+ *	array	the same in an array that can be mapped (Linux 5.5)
+ *	packet	a packet socket (TPACKET_V3), as tcpdump uses it
+ *	xsk	an AF_XDP socket, inline only
+ *	pcap	whatever libpcap finds
+ *
+ * With the first two, filters behind rx can run in the kernel, so that only packets
+ * that somebody wants are copied at all. The others bring every packet.
+ *
+ * hook=xdp makes a tap at XDP, before the stack: faster for small packets on
+ * network cards, but it sees only what comes in, and costs TCP streams through
+ * virtual interfaces their large segments. A tap at tc sees segments as the system has
+ * merged them, up to 64 KiB each; merged counts them.
+ *
+ * snap cuts packets before they are copied. delay is the longest time that a packet may wait
+ * for others when few come. A VLAN tag that the card has taken off is put back.
+ *
+ * When an interface goes down, goes away or comes back, rx says so and goes on.
+ * dropped counts packets for which the ring had no room; missed those that the
+ * interface itself had to drop.
+ */
+#include "rx.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kern/ask.h"
+#include "net/ifaces.h"
+
+#define LOOK_NS		100000000u
+#define DELAY_NS	1000000
+
+static const char *const vias[] = { "auto", "arena", "array", "packet", "xsk", "pcap", NULL };
+static const char *const modes[] = { "tap", "inline", NULL };
+static const char *const hooks[] = { "auto", "tc", "xdp", NULL };
+static const char *const directions[] = { "both", "in", "out", NULL };
+
+static const struct sl_param rx_params[] = {
+	SL_STRING(struct rx, dev, .pos = 1, .required = true,
+		  .help = "interfaces: one, several with commas between, or any"),
+	SL_CHOICE(struct rx, via, .choices = vias, .def = RX_AUTO,
+		  .help = "how packets come here; auto: the best that works"),
+	SL_CHOICE(struct rx, mode, .choices = modes, .def = RX_TAP,
+		  .help = "tap: look on; inline: take packets away from the system"),
+	SL_CHOICE(struct rx, hook, .choices = hooks, .def = RX_HOOK_AUTO,
+		  .help = "where a tap sits; auto: tc"),
+	SL_CHOICE(struct rx, direction, .choices = directions, .def = RX_BOTH,
+		  .help = "in, out, or both"),
+	SL_SIZE(struct rx, snap, .help = "most bytes of a packet; 0: all of it"),
+	SL_SIZE(struct rx, buffer, .max = 1u << 30, .help = "ring for each processor; 0: 4 MiB"),
+	SL_SWITCH(struct rx, promisc, .help = "ask the card for packets to others as well"),
+	SL_TIME(struct rx, delay, .def = DELAY_NS, .max = 1000000000,
+		.help = "longest time that a packet waits for others"),
+	{ }
+};
+
+static const struct sl_value rx_values[] = {
+	SL_COUNT(struct rx, packets, .help = "packets that arrived here"),
+	SL_COUNT(struct rx, dropped, .help = "packets that found no room in the ring"),
+	SL_COUNT(struct rx, missed, .help = "packets that the interface dropped"),
+	SL_COUNT(struct rx, merged, .help = "segments that were several packets on the wire"),
+	{ }
+};
+
+/* ---- interfaces ---------------------------------------------------- */
+
+static bool is_any(const struct rx *rx)
+{
+	return !strcmp(rx->dev, "any");
+}
+
+static int add_if(struct rx *rx, const struct sl_iface *i)
+{
+	struct rx_if *to;
+
+	if (rx->n_ifs == RX_IFS_MAX)
+		return -E2BIG;
+	for (unsigned int k = 0; k < rx->n_ifs; k++)
+		if (rx->ifs[k].ifindex == i->index)
+			return 0;	/* named twice */
+	to = &rx->ifs[rx->n_ifs++];
+	*to = (struct rx_if){ .ifindex = i->index, .link = i->link, .mtu = i->mtu, .up = i->up };
+	snprintf(to->name, sizeof(to->name), "%s", i->name);
+	return 0;
+}
+
+static int add_all(struct rx *rx)
+{
+	struct sl_iface *all;
+	int n = sl_ifaces_list(&all), r = 0;
+
+	for (int i = 0; !r && i < n; i++)
+		if (all[i].up && all[i].link != SL_LINK_NONE)
+			r = add_if(rx, &all[i]);
+	if (n >= 0)
+		free(all);
+	return n < 0 ? n : r;
+}
+
+/* Fills rx->ifs; on failure `bad` (IFNAMSIZ) is the name that is wrong. */
+static int find_ifs(struct rx *rx, char *bad)
+{
+	struct sl_iface i;
+	const char *at;
+	size_t len;
+	int r;
+
+	*bad = '\0';
+	rx->n_ifs = 0;
+	if (is_any(rx))
+		return add_all(rx);
+	for (at = rx->dev; *at; at += len + (at[len] == ',')) {
+		len = strcspn(at, ",");
+		snprintf(bad, 64, "%.*s", (int)(len < 63 ? len : 63), at);
+		if (!len)
+			continue;
+		r = len < 16 ? sl_iface_get(bad, &i) : -ENODEV;
+		if (!r && i.link == SL_LINK_NONE)
+			r = -EPROTOTYPE;
+		if (!r)
+			r = add_if(rx, &i);
+		if (r < 0)
+			return r;
+	}
+	return rx->n_ifs ? 0 : -ENODEV;
+}
+
+/* ---- before anything runs ------------------------------------------ */
+
+static int no_rights(struct sl_prepare *p, const struct rx *rx, const char *missing)
+{
+	sl_prepare_error(p, "dev", "E301", "not permitted to capture on %s", rx->dev);
+	sl_prepare_hint(p, "missing: %s", missing);
+	sl_prepare_hint(p, "once:      sudo streamline run ...");
+	sl_prepare_hint(p, "for good:  sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep $(command -v streamline)");
+	return sl_prepare_hint(p, "no privileges needed:  streamline run -r file.pcap ...");
+}
+
+static bool ring_works(const struct rx *rx, const struct sl_kernel_caps *c)
+{
+	if (!c->works[SL_CAP_BPF] || (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY))
+		return false;
+	if (rx->via == RX_ARENA)
+		return c->works[SL_CAP_ARENA];
+	return c->works[SL_CAP_ARRAY] || (rx->via == RX_AUTO && c->works[SL_CAP_ARENA]);
+}
+
+static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
+{
+	struct rx rx = *(const struct rx *)state;
+	const struct sl_kernel_caps *caps;
+	char bad[64], near[64];
+	int r;
+
+	(void)shared;
+	if (!rx.dev)
+		return 0;
+	if (rx.mode == RX_INLINE && rx.direction == RX_OUT)
+		return sl_prepare_error(p, "direction", "E124", "inline sees only what comes in");
+	if (rx.mode == RX_INLINE && (rx.via == RX_PACKET || rx.via == RX_PCAP))
+		return sl_prepare_error(p, "via", "E124", "via=%s only looks on: inline works with arena, array, xsk",
+					vias[rx.via]);
+	if (rx.via == RX_XSK && rx.mode != RX_INLINE)
+		return sl_prepare_error(p, "via", "E124", "AF_XDP takes packets away: say mode=inline as well");
+	if (!sl_prepare_env(p))
+		return 0;
+	r = find_ifs(&rx, bad);
+	if (r == -ENODEV) {
+		sl_prepare_error(p, "dev", "E209", "there is no interface '%s'", bad);
+		if (sl_iface_near(bad, near))
+			sl_prepare_fix(p, "%s", near);
+		return sl_prepare_hint(p, "there are: %s, any", sl_iface_names(near, sizeof(near)));
+	}
+	if (r < 0)
+		return sl_prepare_error(p, "dev", "E209", "cannot capture on '%s': %s", *bad ? bad : rx.dev,
+					r == -EPROTOTYPE ? "its packets are of no known kind" : strerror(-r));
+	caps = sl_kernel_probe();
+	if (!caps->works[SL_CAP_PACKET] && !ring_works(&rx, caps))
+		return no_rights(p, &rx, "CAP_NET_RAW");
+	if (rx.mode == RX_INLINE && !caps->works[SL_CAP_BPF])
+		return no_rights(p, &rx, "CAP_BPF, CAP_NET_ADMIN");
+	if ((rx.via == RX_ARENA || rx.via == RX_ARRAY) && !ring_works(&rx, caps))
+		return sl_prepare_error(p, "via", "E209", "via=%s does not work here: %s", vias[rx.via],
+					!caps->works[SL_CAP_BPF] ? caps->why[SL_CAP_BPF] :
+					caps->why[rx.via == RX_ARENA ? SL_CAP_ARENA : SL_CAP_ARRAY]);
+	return 0;
+}
+
+/* Can programs of the kernel be its entry? */
+static int rx_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	const struct rx *rx = state;
+	const struct sl_kernel_caps *caps = sl_kernel_probe();
+
+	(void)shared;
+	if (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY)
+		return sl_kernel_refuse(k, "via=%s brings every packet here", vias[rx->via]);
+	if (!caps->works[SL_CAP_BPF])
+		return sl_kernel_refuse(k, "no programs in the kernel: %s", caps->why[SL_CAP_BPF]);
+	if (!ring_works(rx, caps))
+		return sl_kernel_refuse(k, "no ring to share: %s", caps->why[SL_CAP_ARRAY]);
+	return 0;
+}
+
+/* ---- running ------------------------------------------------------- */
+
+int rx_wait(struct sl_filter *f, struct rx *rx, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	for (unsigned int i = 0; i < sizeof(rx->waits) / sizeof(rx->waits[0]); i++) {
+		if (rx->waits[i] == fd + 1)
+			break;
+		if (rx->waits[i])
+			continue;
+		if (epoll_ctl(rx->wait_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
+			return -errno;
+		rx->waits[i] = fd + 1;
+		break;
+	}
+	return sl_wait_fd(f, rx->wait_fd, false);
+}
+
+static int open_with(struct sl_filter *f, struct rx *rx, const struct rx_carrier *c, char *why, size_t size)
+{
+	int r = c->open(f, rx, why, size);
+
+	if (!r) {
+		rx->carrier = c;
+		if (!*rx->took)
+			snprintf(rx->took, sizeof(rx->took), "%s", c->brief);
+		return 0;
+	}
+	c->close(f, rx);
+	return r;
+}
+
+static int take_carrier(struct sl_filter *f, struct rx *rx)
+{
+	const struct rx_carrier *const user[] = { NULL };
+	const int as[] = { RX_PACKET };
+	char why[512] = "", all[1024] = "";
+	int r = open_with(f, rx, &rx_ring, why, sizeof(why));
+
+	if (!r || r != -ENOTSUP)
+		return r ? sl_fail(f, r == -EPERM ? "E301" : "E302", "cannot capture on %s: %s", rx->dev, why) : 0;
+	for (unsigned int i = 0; i < sizeof(user) / sizeof(user[0]); i++) {
+		size_t n = strlen(all);
+
+		if (!user[i] || rx->via != RX_AUTO ? rx->via != as[i] : (as[i] == RX_XSK) != (rx->mode == RX_INLINE))
+			continue;
+		r = open_with(f, rx, user[i], why, sizeof(why));
+		if (!r)
+			return 0;
+		snprintf(all + n, sizeof(all) - n, "%s%s: %s", n ? "; " : "", user[i]->brief, why);
+	}
+	return sl_fail(f, r == -EPERM ? "E301" : "E302", "cannot capture on %s: %s", rx->dev, all);
+}
+
+static int watch_ifs(struct sl_filter *f, struct rx *rx)
+{
+	int r = sl_ifwatch_open(is_any(rx), &rx->watch);
+
+	for (unsigned int i = 0; !r && i < rx->n_ifs; i++) {
+		r = sl_ifwatch_add(rx->watch, rx->ifs[i].name);
+		r = r < 0 ? r : 0;
+	}
+	return r ? r : rx_wait(f, rx, sl_ifwatch_fd(rx->watch));
+}
+
+static int rx_open(struct sl_filter *f)
+{
+	struct rx *rx = sl_state(f);
+	char bad[64];
+	int r;
+
+	rx->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	r = rx->wait_fd < 0 ? -errno : find_ifs(rx, bad);
+	if (r < 0)
+		return sl_fail(f, "E209", "cannot capture on %s: %s", rx->dev, strerror(-r));
+	r = take_carrier(f, rx);
+	if (r < 0)
+		return r;
+	r = watch_ifs(f, rx);
+	if (r < 0)
+		return sl_fail(f, "E302", "cannot watch %s: %s", rx->dev, strerror(-r));
+	sl_saved(f, "%s: captured by %s", rx->dev, rx->took);
+	return 0;
+}
+
+static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *ev)
+{
+	struct rx_if *i;
+
+	if (ev->watch < 0 || (unsigned int)ev->watch >= RX_IFS_MAX)
+		return;
+	if ((unsigned int)ev->watch >= rx->n_ifs) {
+		/* any: one that came later */
+		if (ev->iface.link == SL_LINK_NONE || add_if(rx, &ev->iface) < 0)
+			return;
+		rx->ifs[rx->n_ifs - 1].ifindex = 0;
+	}
+	i = &rx->ifs[ev->watch];
+	if (ev->what & SL_IF_GONE) {
+		i->gone = true;
+		sl_trouble(f, "E302", false, "%s is gone; waiting for it to come back", i->name);
+	} else if (ev->what & SL_IF_DOWN) {
+		sl_trouble(f, "E302", false, "%s is down", i->name);
+	}
+	if (ev->what & SL_IF_MTU)
+		i->mtu = ev->iface.mtu;
+	i->up = ev->iface.up && !i->gone;
+	if (ev->what & SL_IF_CAME || (!i->gone && i->ifindex != ev->iface.index)) {
+		i->gone = false;
+		i->ifindex = ev->iface.index;
+		if (rx->carrier->changed && rx->carrier->changed(f, rx, (unsigned int)ev->watch) < 0)
+			sl_trouble(f, "E302", true, "%s is back, but can't be captured on any more", i->name);
+		else
+			sl_trouble(f, "E302", false, "%s is back", i->name);
+	}
+}
+
+/* Ten times a second: what became of the interfaces, and of the counters. */
+static void look_around(struct sl_filter *f, struct rx *rx, bool now)
+{
+	struct timespec t;
+	struct sl_ifevent ev;
+	uint64_t at;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	at = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	if (!now && at - rx->looked_ns < LOOK_NS)
+		return;
+	rx->looked_ns = at;
+	while (rx->watch && sl_ifwatch_next(rx->watch, &ev) == 1)
+		heard(f, rx, &ev);
+	rx->carrier->stats(f, rx);
+}
+
+static int rx_pull(struct sl_filter *f, unsigned int max)
+{
+	struct rx *rx = sl_state(f);
+	int n;
+
+	if (sl_stopping(f) && !rx->stopped) {
+		rx->stopped = true;
+		rx->carrier->stop(f, rx);
+	}
+	n = rx->carrier->pull(f, rx, max, rx->stopped);
+	if (n > 0)
+		sl_count_add(&rx->packets, (uint64_t)n);
+	look_around(f, rx, n == 0);
+	return n;
+}
+
+static void rx_close(struct sl_filter *f)
+{
+	struct rx *rx = sl_state(f);
+
+	if (rx->carrier)
+		rx->carrier->close(f, rx);
+	sl_ifwatch_close(rx->watch);
+	if (rx->wait_fd > 0)
+		close(rx->wait_fd);
+}
+
+static const char *const rx_examples[] = {
+	"(rx any) > (tcp) -80-> (count)",
+	"(rx lo snap=128B) > (print)",
+	NULL
+};
+
+const struct sl_filter_type sl_rx_type = {
+	.name	  = "rx",
+	.brief	  = "capture packets from network interfaces",
+	.group	  = "source",
+	.state	  = sizeof(struct rx),
+	.params	  = rx_params,
+	.values	  = rx_values,
+	.out	  = SL_PACKET,
+	.flags	  = SL_F_LIVE,
+	.prepare  = rx_prepare,
+	.open	  = rx_open,
+	.pull	  = rx_pull,
+	.close	  = rx_close,
+	.kernel	  = rx_kernel,
+	.examples = rx_examples,
+	.see_also = "tx, pcapin, bpf",
+};

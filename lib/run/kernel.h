@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * run/kernel.h -- the run's side of what is in the kernel
+ *
+ * A node that the plan put into the kernel has an instance here like any other, for the
+ * ledger and for its values, but its work() is never called: programs of the kernel
+ * do it, and what they counted is copied into the instance now and then. Its arrows
+ * that lead to nodes of this process are borders; packets come over them by the
+ * source (rx), which reads the rings.
+ *
+ * The sources' carriers use these calls, as feed and take use exchange.h.
+ */
+#ifndef SL_RUN_KERNEL_H
+#define SL_RUN_KERNEL_H
+
+#include "kern/part.h"
+
+struct sl_kernel_side;
+struct sl_run;
+
+/*
+ * What the plan put into the kernel: fills stages[0..n) and says which of them each source
+ * is. The caller completes those with .entry (interfaces, snap, directions), so
+ * that sl_kpart_new() can be called. Several sources share one part: the first one that
+ * asks leads (*leads true) and reads the rings for all.
+ * Returns 0, or -ENOTSUP with the reason in why.
+ */
+int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], unsigned int *n,
+		   unsigned int *self, bool *leads, char *why, size_t size);
+
+/* A block of sl_block_new() that crossed border number `border` goes on behind it. */
+void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *b);
+
+/* Hand over what crossed borders so far. */
+void sl_kernel_push_all(struct sl_filter *f);
+
+/* Bring the ledger of all nodes in the kernel up to date. */
+void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c);
+
+/* ---- the runtime's own -------------------------------------------- */
+
+int sl_kernel_init(struct sl_run *r);
+void sl_kernel_end(struct sl_run *r);
+/* After a source was pulled: hand over what crossed borders. */
+void sl_kernel_push(struct sl_run *r);
+
+#endif
