@@ -90,8 +90,9 @@ static __always_inline const __u8 *sl_kpeek(struct sl_k *k, __u32 off, const __u
 			return NULL;
 		return k->s->window + off;
 	}
-	/* behind the window, so behind a tag that was put back */
-	if (sl_kload_raw(k->ctx, off - (k->s->tag ? 4 : 0), k->s->tmp, n))
+	/* behind the window, so behind a tag that was put back: its 4 bytes are not there; all
+	 * ethertypes of tags have their highest bit set */
+	if (sl_kload_raw(k->ctx, off - (k->s->tag >> 29 & 4), k->s->tmp, n))
 		return NULL;
 	return k->s->tmp;
 }

@@ -101,14 +101,19 @@ static LAYERS_INLINE void layers_l4(struct layers *d, __u32 off, __u32 end)
 		d->b->payload = (__u16)(off + whole);
 }
 
-/* Is there an IPv4 header? */
-static LAYERS_INLINE int layers_ip4(struct layers *d, __u32 off)
+enum layers_found {
+	LAYERS_NO,		/* no IP header */
+	LAYERS_IP,		/* one, and nothing behind it that can be read */
+	LAYERS_ON,		/* an l4 header would be at *at; the packet ends at *end */
+};
+
+static LAYERS_INLINE enum layers_found layers_ip4(struct layers *d, __u32 off, __u32 *at, __u32 *end)
 {
 	const __u8 *p = layers_peek(d, off, 20);
 	__u32 head, total, part;
 
 	if (!p || p[0] >> 4 != 4 || (p[0] & 15) < 5)
-		return 0;
+		return LAYERS_NO;
 	head = (__u32)(p[0] & 15) * 4;
 	total = layers_be16(p + 2);
 	part = layers_be16(p + 6) & 0x1fff;
@@ -119,24 +124,24 @@ static LAYERS_INLINE int layers_ip4(struct layers *d, __u32 off)
 	if (!total)
 		total = d->b->frame_len - off;
 	if (total < head)
-		return 1;
+		return LAYERS_IP;
 	if (part) {
 		d->b->flags |= LAYERS_PART;
-		return 1;
+		return LAYERS_IP;
 	}
-	layers_l4(d, off + head, off + total);
-	return 1;
+	*at = off + head;
+	*end = off + total;
+	return LAYERS_ON;
 }
 
-/* Is there an IPv6 header? */
-static LAYERS_INLINE int layers_ip6(struct layers *d, __u32 off)
+static LAYERS_INLINE enum layers_found layers_ip6(struct layers *d, __u32 off, __u32 *l4, __u32 *packet_end)
 {
 	const __u8 *p = layers_peek(d, off, 40);
 	__u32 at, size, end;
 	__u8 next;
 
 	if (!p || p[0] >> 4 != 6)
-		return 0;
+		return LAYERS_NO;
 	next = p[6];
 	end = layers_be16(p + 4);
 	d->b->l3 = (__u16)off;
@@ -153,39 +158,31 @@ static LAYERS_INLINE int layers_ip6(struct layers *d, __u32 off)
 	LAYERS_LOOP for (int i = 0; i < EXT_MAX; i++) {
 		at = layers_forget(d, at);
 		d->b->proto = next;
-		size = 0;
-		switch (next) {
-		case LAYER_HOPOPTS:
-		case LAYER_ROUTING:
-		case LAYER_DSTOPTS:
-		case LAYER_AH:
-			p = layers_peek(d, at, 2);
-			if (!p)
-				return 1;
-			size = next == LAYER_AH ? ((__u32)p[1] + 2) * 4 : ((__u32)p[1] + 1) * 8;
-			next = p[0];
-			break;
-		case LAYER_FRAGMENT:
-			p = layers_peek(d, at, 8);
-			if (!p)
-				return 1;
-			size = 8;
-			next = p[0];
-			if (layers_be16(p + 2) & 0xfff8) {
-				d->b->proto = next;
-				d->b->flags |= LAYERS_PART;
-				return 1;
-			}
-			break;
-		default:
-			layers_l4(d, at, end);
-			return 1;
+		if (next != LAYER_HOPOPTS && next != LAYER_ROUTING && next != LAYER_DSTOPTS &&
+		    next != LAYER_AH && next != LAYER_FRAGMENT) {
+			*l4 = at;
+			*packet_end = end;
+			return LAYERS_ON;
 		}
+		p = layers_peek(d, at, 8);	/* none of them is shorter */
+		if (!p)
+			return LAYERS_IP;
+		if (next == LAYER_FRAGMENT && layers_be16(p + 2) & 0xfff8) {
+			d->b->proto = p[0];
+			d->b->flags |= LAYERS_PART;
+			return LAYERS_IP;
+		}
+		size = ((__u32)p[1] + 1) * 8;
+		if (next == LAYER_FRAGMENT)
+			size = 8;
+		if (next == LAYER_AH)
+			size = ((__u32)p[1] + 2) * 4;
+		next = p[0];
 		if (at + size > d->b->frame_len || at + size > end)
-			return 1;
+			return LAYERS_IP;
 		at += size;
 	}
-	return 1;
+	return LAYERS_IP;
 }
 
 /* PPP from its address and control bytes (often left out) or protocol on. */
@@ -270,6 +267,7 @@ static LAYERS_INLINE int layers_tags(struct layers *d, __u32 *type, __u32 *off, 
 	LAYERS_LOOP for (n = 0; n < TAGS_MAX; n++) {
 		if (!layers_is_tag(t))
 			break;
+		t = layers_forget(d, t);
 		at = layers_forget(d, at);
 		p = layers_peek(d, at, 4);
 		if (!p)
@@ -373,8 +371,9 @@ static LAYERS_INLINE int layers_common(struct layers *d)
 /* All of it: l3, l4, payload, proto and flags of the block. */
 static LAYERS_INLINE void layers_walk(struct layers *d)
 {
-	__u32 off = 0;
-	int version, found = 0;
+	enum layers_found found = LAYERS_NO;
+	__u32 off = 0, at = 0, end = 0;
+	int version;
 
 	d->b->flags |= LAYERS_DECODED;
 	d->b->l3 = d->b->l4 = d->b->payload = 0;
@@ -384,15 +383,17 @@ static LAYERS_INLINE void layers_walk(struct layers *d)
 	version = layers_link(d, &off);
 	off = layers_forget(d, off);
 	if (version == 4)
-		found = layers_ip4(d, off);
+		found = layers_ip4(d, off, &at, &end);
 	else if (version == 6)
-		found = layers_ip6(d, off);
+		found = layers_ip6(d, off, &at, &end);
+	if (found == LAYERS_ON)
+		layers_l4(d, layers_forget(d, at), end);
 	/*
 	 * A link without a header of its own: l3 is 0 although there is an IP header,
 	 * which sl_has_ip() knows from proto or l4. A packet that leaves both at 0
 	 * (protocol 0, cut) gets the reserved protocol instead.
 	 */
-	if (found && !d->b->l3 && !d->b->proto && !d->b->l4)
+	if (found != LAYERS_NO && !d->b->l3 && !d->b->proto && !d->b->l4)
 		d->b->proto = LAYER_RESERVED;
 }
 

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Kernel forms against their C forms, packet by packet.
+ *
+ * Some forms at a time stand side by side behind one entry, which is fed frames by
+ * BPF_PROG_TEST_RUN; the same filters stand behind (feed) and in front of one (take)
+ * each. What passes must be the same packets, and each must say the same: class,
+ * offsets, protocol, flags, hash, lengths. At the end ledgers and values are compared.
+ *
+ *	entry -+-> form 0 -> border 0		(feed) { > (tcp) > (t0: take);
+ *	       +-> form 1 -> border 1			 > (udp) > (t1: take) }
+ *
+ * Frames: made here, and all of ../shared/data/captures (skipped when absent), of
+ * every link type, on both hooks. The kernel takes frames from 14 bytes on and of less
+ * than a page; longer ones are cut for both.
+ */
+#include "test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "graph/graph.h"
+#include "kern/part.h"
+#include "plan/plan.h"
+#include "streamline/streamline.h"
+
+#define DATA "../shared/data/"
+
+enum { MAX_FORMS = SL_K_ARROWS, MAX_LINKS = 64, BATCH = 64, FRAME_MIN = 14, FRAME_MAX = 3000 };
+
+static const struct sl_filter_type entry_type = { .name = "rx", .flags = SL_F_LIVE };
+
+struct seen {			/* of one packet behind one form */
+	uint32_t passed, class, flow_hash, len, head, frame_len;
+	uint32_t l3, l4, payload, flags, proto;
+};
+
+struct group {			/* some forms beside each other */
+	unsigned int n;
+	const char *const *forms;	/* "(tcp) ", as in a request */
+	enum sl_khook hook;
+	const struct sl_plan *plan;
+	struct sl_diags *ds;
+	struct sl_run *run;
+	struct {
+		uint16_t link;
+		struct sl_kpart *part;
+	} parts[MAX_LINKS];
+	unsigned int n_parts;
+	unsigned int in_batch;
+	uint16_t link;			/* of the batch */
+	struct seen c[BATCH][MAX_FORMS], kernel[BATCH][MAX_FORMS];
+	uint64_t packets, passed, skipped;
+};
+
+static const struct sl_node *node_of(const struct group *g, unsigned int form)
+{
+	const struct sl_graph *graph = g->plan->graph;
+	char name[16];
+
+	/* the filter in front of the take of this number */
+	snprintf(name, sizeof(name), "t%u", form);
+	for (unsigned int i = 0; i < graph->n_nodes; i++) {
+		if (strcmp(graph->nodes[i]->name, name))
+			continue;
+		return graph->nodes[i]->in[0]->from;
+	}
+	return NULL;
+}
+
+/* The part that is fed frames of this link type. NULL: no right to; the test is skipped. */
+static struct sl_kpart *part_of(struct group *g, uint16_t link)
+{
+	struct sl_kstage stages[1 + MAX_FORMS] = { 0 };
+	struct sl_kpart_opts o = {
+		.stages = stages, .n_stages = 1 + g->n, .hook = g->hook, .carrier = SL_CARRIER_ARRAY,
+		.ring_bytes = 1 << 20, .window = true,
+	};
+	struct sl_kif nowhere = { .link = link };
+	struct sl_kpart_error e;
+	int r;
+
+	for (unsigned int i = 0; i < g->n_parts; i++)
+		if (g->parts[i].link == link)
+			return g->parts[i].part;
+	CHECK(g->n_parts < MAX_LINKS);
+	stages[0] = (struct sl_kstage){
+		.type = &entry_type, .name = "rx", .entry = true, .snap = 65535,
+		.ifs = &nowhere, .n_ifs = 1, .n_arrows = g->n,
+	};
+	for (unsigned int i = 0; i < g->n; i++) {
+		const struct sl_node *n = node_of(g, i);
+
+		CHECK(n);
+		stages[0].arrows[i] = (struct sl_karrow){ .stage = 1 + i, .stream = i, .plain = 1 };
+		stages[1 + i] = (struct sl_kstage){
+			.type = n->type, .state = n->state, .shared = n->shared, .name = n->name, .n_arrows = 1,
+			.arrows = { { .stage = SL_K_NONE, .border = i, .stream = g->n + i, .need = 16, .plain = 1 } },
+		};
+	}
+	r = sl_kpart_new(&o, &g->parts[g->n_parts].part, &e);
+	if (r == -EPERM || r == -EACCES)
+		return NULL;
+	if (r < 0) {
+		printf("# %s: %s\n%s\n", e.what, strerror(e.error), e.verifier ? e.verifier : "");
+		free(e.verifier);
+		test_fail(__FILE__, __LINE__, "%s", e.what);
+	}
+	g->parts[g->n_parts].link = link;
+	return g->parts[g->n_parts++].part;
+}
+
+static void group_open(struct group *g, const char *const *forms, enum sl_khook hook)
+{
+	struct sl_request *q = NULL;
+	struct sl_plan *p = NULL;
+	char text[1024];
+	size_t at;
+
+	*g = (struct group){ .forms = forms, .hook = hook, .ds = sl_diags_new() };
+	at = (size_t)snprintf(text, sizeof(text), "(feed) {");
+	for (; forms[g->n]; g->n++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, " > %s > (t%u: take);", forms[g->n], g->n);
+	snprintf(text + at - 1, sizeof(text) - at + 1, " }");
+	CHECK(g->n <= MAX_FORMS);
+	if (sl_parse(text, NULL, &q, g->ds) < 0 || sl_plan_new(q, NULL, &p, g->ds) < 0 ||
+	    sl_run_new(p, &g->run, g->ds) < 0) {
+		printf("%s\n%s", text, sl_diags_format(g->ds, false, ""));
+		CHECK(!"the request is right");
+	}
+	sl_request_free(q);
+	g->plan = p;
+	if (!part_of(g, 1))
+		SKIP("needs the right to load programs into the kernel (CAP_BPF, CAP_NET_ADMIN)");
+}
+
+static void see_c(struct group *g)
+{
+	const struct sl_block *b;
+	const uint8_t *data;
+	char name[16];
+
+	CHECK(sl_run_step(g->run, 0) >= 0);
+	for (unsigned int i = 0; i < g->n; i++) {
+		snprintf(name, sizeof(name), "t%u", i);
+		while (sl_take(g->run, name, &b, &data) > 0) {
+			struct seen *s = &g->c[b->time_ns - 1][i];
+
+			CHECK(b->time_ns <= g->in_batch);
+			*s = (struct seen){
+				.passed = s->passed + 1, .class = b->class, .flow_hash = b->flow_hash,
+				.len = b->len, .head = b->head, .frame_len = b->frame_len, .l3 = b->l3,
+				.l4 = b->l4, .payload = b->payload, .proto = b->proto,
+				.flags = b->flags & (SL_B_DECODED | SL_B_FRAGMENT),
+			};
+			sl_take_done(g->run, name);
+		}
+	}
+}
+
+static void see_kernel(struct group *g, struct sl_kpart *part, unsigned int packet)
+{
+	struct sl_kpacket k;
+
+	while (sl_kpart_next(part, &k) > 0) {
+		for (unsigned int i = 0; i < k.frame->n_entries; i++) {
+			const struct sl_kentry *e = &k.entries[i];
+			struct seen *s = &g->kernel[packet][e->border];
+
+			CHECK(e->border < g->n);
+			*s = (struct seen){
+				.passed = s->passed + 1, .class = e->class, .flow_hash = e->flow_hash,
+				.len = e->len, .head = e->head, .frame_len = e->frame_len, .l3 = e->l3,
+				.l4 = e->l4, .payload = e->payload, .proto = e->proto, .flags = e->flags,
+			};
+		}
+		sl_kpart_release(part, k.ring, k.end);
+	}
+}
+
+static void compare(struct group *g, const char *where)
+{
+	see_c(g);
+	for (unsigned int i = 0; i < g->in_batch; i++) {
+		for (unsigned int j = 0; j < g->n; j++) {
+			const struct seen *c = &g->c[i][j], *k = &g->kernel[i][j];
+
+			g->passed += c->passed;
+			if (!memcmp(c, k, sizeof(*c)))
+				continue;
+			printf("#            passed      class       hash   len  head frame   l3   l4 payload proto flags\n");
+			for (const struct seen *s = c;; s = k) {
+				printf("# %-10s %6u %10u %10u %5u %5u %5u %4u %4u %7u %5u %5u\n", s == c ? "C" : "kernel",
+				       s->passed, s->class, s->flow_hash, s->len, s->head, s->frame_len,
+				       s->l3, s->l4, s->payload, s->proto, s->flags);
+				if (s == k)
+					break;
+			}
+			test_fail(__FILE__, __LINE__, "%s: packet %llu, link type %u, %s: the kernel form differs",
+				  where, (unsigned long long)(g->packets - g->in_batch + i + 1), g->link, g->forms[j]);
+		}
+	}
+	memset(g->c, 0, sizeof(g->c));
+	memset(g->kernel, 0, sizeof(g->kernel));
+	g->in_batch = 0;
+}
+
+static void one(struct group *g, const uint8_t *frame, uint32_t len, uint16_t link, const char *where)
+{
+	struct sl_block meta = { .link = link };
+	struct sl_kpart *part = part_of(g, link);
+	int r;
+
+	if (len < FRAME_MIN) {
+		g->skipped++;
+		return;
+	}
+	if (len > FRAME_MAX)
+		len = FRAME_MAX;
+	CHECK(part);
+	if (g->in_batch && (g->in_batch == BATCH || g->link != link))
+		compare(g, where);
+	g->link = link;
+	r = sl_kpart_feed(part, 0, frame, len);
+	if (r == -EINVAL && len < 54) {	/* test runs refuse what a stack would take for a cut IP packet */
+		g->skipped++;
+		return;
+	}
+	CHECK_EQ(r, 0);
+	g->packets++;
+	see_kernel(g, part, g->in_batch);
+	meta.time_ns = ++g->in_batch;
+	meta.wire_len = len;	/* as the kernel sees it */
+	CHECK_EQ(sl_feed(g->run, NULL, frame, len, &meta, NULL, NULL), 0);
+}
+
+static void add(struct sl_tally *to, const struct sl_ktally *k)
+{
+	to->blocks += k->blocks;
+	to->bytes += k->bytes;
+}
+
+static void tallies_equal(const struct group *g, unsigned int form, const char *what, struct sl_tally c,
+			  struct sl_tally k)
+{
+	if (c.blocks != k.blocks || c.bytes != k.bytes)
+		test_fail(__FILE__, __LINE__, "%s %s: %llu blocks, %llu bytes; in the kernel %llu, %llu",
+			  g->forms[form], what, (unsigned long long)c.blocks, (unsigned long long)c.bytes,
+			  (unsigned long long)k.blocks, (unsigned long long)k.bytes);
+}
+
+/* Ledgers and values, with those of all link types added up. */
+static void books(struct group *g)
+{
+	struct sl_kpart_counts *k = calloc(1, sizeof(*k));
+	struct sl_ledger_row row;
+
+	for (unsigned int i = 0; i < g->n; i++) {
+		struct sl_tally in = { 0 }, out = { 0 }, filtered = { 0 }, lost = { 0 };
+		const struct sl_node *n = node_of(g, i);
+		uint64_t values[SL_K_VALUES] = { 0 };
+		bool found = false;
+
+		for (unsigned int p = 0; p < g->n_parts; p++) {
+			CHECK_EQ(sl_kpart_read(g->parts[p].part, k), 0);
+			add(&in, &k->stage[1 + i].in);
+			add(&out, &k->stage[1 + i].out);
+			add(&filtered, &k->stage[1 + i].filtered);
+			add(&lost, &k->stage[1 + i].lost);
+			for (unsigned int v = 0; v < SL_K_VALUES; v++)
+				values[v] += k->values[1 + i][v];
+		}
+		for (unsigned int r = 0; !found && sl_run_filter(g->run, r, &row) == 0; r++)
+			found = !strcmp(row.name, n->name);
+		CHECK(found);
+		tallies_equal(g, i, "in", row.in, in);
+		tallies_equal(g, i, "out", row.out, out);
+		tallies_equal(g, i, "filtered", row.filtered, filtered);
+		tallies_equal(g, i, "lost", row.lost, lost);
+		for (unsigned int v = 0; v < row.n_values; v++)
+			if (row.values[v].n != values[v])
+				test_fail(__FILE__, __LINE__, "%s: %s is %llu, in the kernel %llu", g->forms[i],
+					  row.values[v].name, (unsigned long long)row.values[v].n,
+					  (unsigned long long)values[v]);
+	}
+	free(k);
+}
+
+static void group_close(struct group *g)
+{
+	for (unsigned int i = 0; i < g->n_parts; i++)
+		sl_kpart_free(g->parts[i].part);
+	sl_run_free(g->run);
+	sl_plan_free((struct sl_plan *)g->plan);
+	sl_diags_free(g->ds);
+}
+
+/* ---- frames -------------------------------------------------------- */
+
+/* All packets of a capture that the kernel takes. */
+static void capture(struct group *g, const char *file)
+{
+	struct sl_diags *ds = sl_diags_new();
+	struct sl_request *q = NULL;
+	struct sl_plan *p = NULL;
+	struct sl_run *r = NULL;
+	const struct sl_block *b;
+	const uint8_t *data;
+	char text[2400];
+	int more = 1;
+
+	snprintf(text, sizeof(text), "(pcapin \"%s\") > (take)", file);
+	if (sl_parse(text, NULL, &q, ds) == 0 && sl_plan_new(q, NULL, &p, ds) == 0 && sl_run_new(p, &r, ds) == 0) {
+		while (more > 0) {
+			more = sl_run_step(r, 0);
+			while (sl_take(r, NULL, &b, &data) > 0) {
+				one(g, data, b->len, b->link, file);
+				sl_take_done(r, NULL);
+			}
+		}
+		compare(g, file);
+	}
+	sl_run_free(r);
+	sl_plan_free(p);
+	sl_request_free(q);
+	sl_diags_free(ds);
+}
+
+static void captures(const char *const *forms, enum sl_khook hook)
+{
+	FILE *list = fopen(DATA "FILES.tsv", "r");
+	struct group *g;
+	char line[2048], path[2200];
+
+	if (!list)
+		SKIP("no ../shared/data here");
+	g = malloc(sizeof(*g));
+	group_open(g, forms, hook);
+	CHECK(fgets(line, sizeof(line), list));
+	while (fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\t\n")] = 0;
+		snprintf(path, sizeof(path), DATA "%s", line);
+		capture(g, path);
+	}
+	fclose(list);
+	books(g);
+	printf("# %llu packets of %u link types, %u forms: %llu passed; %llu too short for the kernel\n",
+	       (unsigned long long)g->packets, g->n_parts, g->n, (unsigned long long)g->passed,
+	       (unsigned long long)g->skipped);
+	CHECK(g->packets > 40000);
+	group_close(g);
+	free(g);
+}
+
+static const char *const ports_forms[] = {
+	"(tcp)", "(tcp class=sport)", "(tcp class=either)", "(udp)", "(udp class=either)", "(count)", NULL
+};
+
+TEST(ports_xdp) { captures(ports_forms, SL_K_XDP); }
+TEST(ports_tc) { captures(ports_forms, SL_K_TC); }
+
+TEST_MAIN()
