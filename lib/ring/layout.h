@@ -47,8 +47,10 @@
  *	reader		waiting	any	| its bit		full fence, then it looks at head and magic
  *								once more before it sleeps
  *	owner		state	FREE	HONOURED, LAPPED	tail = head first; after it a full fence, and
- *								the reader begins at head as it is then
- *	owner		state	any	FREE			the reader is done, or dead and reaped
+ *								tail = head as it is then, where the reader
+ *								begins; full fence, then `wanted`: ring
+ *	owner		state	any	FREE			the reader is done, or dead and reaped;
+ *								full fence, then `wanted`: ring
  *	owner		n_honoured  old	> each slot in use	before that slot's state
  *
  * Never:

@@ -232,6 +232,16 @@ static int make_bell(int *bell)
 	return 0;
 }
 
+/* After a full fence: a writer that waits for room looks again. */
+static void ring_room(struct sl_dring *d)
+{
+	uint64_t one = 1;
+
+	if (__atomic_load_n(&d->head->wanted, __ATOMIC_SEQ_CST) && d->room >= 0
+	    && write(d->room, &one, sizeof(one)) < 0)
+		return;		/* full: it is readable already */
+}
+
 int sl_dring_slot_open(struct sl_dring *d, enum sl_dring_state kind, uint32_t pid)
 {
 	struct sl_dring_slot *s = NULL;
@@ -263,18 +273,16 @@ int sl_dring_slot_open(struct sl_dring *d, enum sl_dring_state kind, uint32_t pi
 	 * ring's size behind it.
 	 */
 	__atomic_exchange_n(&s->state, (uint32_t)kind, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&s->tail, __atomic_load_n(&d->head->head, __ATOMIC_SEQ_CST), __ATOMIC_RELEASE);
+	__atomic_exchange_n(&s->tail, __atomic_load_n(&d->head->head, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+	/* It may have seen the first of the two tails, and gone to sleep for this one. */
+	ring_room(d);
 	return slot;
 }
 
 void sl_dring_slot_close(struct sl_dring *d, int slot)
 {
-	uint64_t one = 1;
-
 	/* full fence: pairs with the one between wanted and the slots in wait_room */
 	__atomic_exchange_n(&d->ctl->reader[slot].state, SL_DRING_FREE, __ATOMIC_SEQ_CST);
 	__atomic_fetch_and(&d->ctl->waiting, ~(1u << slot), __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&d->head->wanted, __ATOMIC_SEQ_CST) && d->room >= 0
-	    && write(d->room, &one, sizeof(one)) < 0)
-		return;		/* full: it is readable already */
+	ring_room(d);
 }
