@@ -61,8 +61,8 @@ enum {
 #define ANCILLARY 0xffe00000u
 
 /* eBPF instructions that one classic instruction becomes, at most: a load by X,
- * 9, with its slow path, 14. */
-#define EACH_MAX 24
+ * 11, with its slow path, 14. */
+#define EACH_MAX 28
 /* Zeros at the start, and "fail". */
 #define ONCE_MAX 19
 
@@ -460,12 +460,15 @@ static void put_load_x(struct compiler *c, uint32_t i)
 	/* Of 32 bits, as the verifier does not know what a division leaves above. */
 	put(c, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_2, X, 0, 0);
 	/*
-	 * Verifiers before Linux 6.8 follow "if A < X" both ways even where what they
-	 * know of A and X leaves one, and on the other believe X to have more
-	 * than it has at most. This changes nothing but makes them drop the lower bound.
+	 * Old verifiers (that of Linux 6.1) follow a comparison of A with X both ways
+	 * even where what they know of both leaves one, and then believe in bounds
+	 * of X that contradict each other. They forget all of it at a negation.
 	 */
-	if (c->tests_x)
-		put(c, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, UINT32_MAX);
+	if (c->tests_x) {
+		put(c, BPF_ALU | BPF_NEG, BPF_REG_2, 0, 0, 0);
+		put(c, BPF_ALU | BPF_NEG, BPF_REG_2, 0, 0, 0);
+		put(c, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_2, 0, 0);
+	}
 	add_k(c, BPF_REG_2, (int)(c->in[i].k + size));
 	put_jump(c, BPF_JMP | BPF_JGT | BPF_K, BPF_REG_2, 0, c->target->win, slow_label(c, s));
 	put_jump(c, BPF_JMP | BPF_JGT | BPF_X, BPF_REG_2, WIN_LEN, 0, fail_label(c));

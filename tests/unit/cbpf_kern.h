@@ -84,7 +84,8 @@ static inline int cbpf_load(struct cbpf_kern *k, const struct bpf_insn *body, un
 		PUT(BPF_LDX | BPF_MEM | BPF_W, 1, 7, CBPF_AREA(shift), 0);
 		PUT(BPF_STX | BPF_MEM | BPF_W, 10, 1, t->shift, 0);
 	} else {
-		PUT(BPF_JMP | BPF_JEQ | BPF_K, 8, 0, 5, 0);
+		/* not "== 0": old verifiers learn nothing from that */
+		PUT(BPF_JMP | BPF_JLT | BPF_K, 8, 0, 5, 1);
 		PUT(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0);
 		PUT(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0);
 		PUT(BPF_ALU64 | BPF_MOV | BPF_X, 3, 7, 0, 0);
@@ -164,6 +165,10 @@ static inline struct cbpf_kern *cbpf_kern_new(const char **why)
 	}
 	k->area = mmap(NULL, sizeof(struct cbpf_area), PROT_READ | PROT_WRITE, MAP_SHARED, k->map, 0);
 	r = k->area == MAP_FAILED ? -errno : cbpf_load(k, &body, 1, &t);
+	if (r < 0 && r != -EPERM) {
+		printf("# no program can be loaded: %s\n%s\n", strerror(-r), k->log);
+		exit(1);	/* permitted, and refused: our fault */
+	}
 	if (r < 0) {
 		snprintf(text, sizeof(text), "this kernel loads no such program: %s", strerror(-r));
 		goto none;
