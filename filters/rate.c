@@ -33,7 +33,8 @@
  *	(pcapin web.pcap) > (rate 1x) > (tx eth1)
  *
  * Without a rate, tx sends as fast as the device takes it. "late" counts blocks that left more
- * than 50 us after their time, late_max the most microseconds that one was late.
+ * than 50 us after their time, late_max the most microseconds that one was late. Where
+ * other programs keep the processors busy, give it precedence: chrt -f 10 streamline run ...
  *
  * When the run is stopped, blocks whose time has not come are lost and counted.
  */

@@ -7,11 +7,11 @@
  *
  * in   packets, with the link type of the interface
  * out  none
- * read packets, bytes, waits, cut
+ * read packets, bytes, waits, cut, split, summed
  *
  * Frames go out as they are, in order, as fast as the device takes them: put (rate) in
- * front to bound that, (rate 1x) to keep the pauses of a capture. Nothing is
- * added or changed: addresses, checksums and VLAN tags are those in the bytes.
+ * front to bound that, (rate 1x) to keep the pauses of a capture. Addresses, ports and
+ * VLAN tags are those in the bytes.
  *
  * No frame is lost because the device is busy. When its queue is full, tx waits, and
  * sources that can wait are not read meanwhile; "waits" counts that. Two interfaces
@@ -24,6 +24,11 @@
  * that come while it is down or gone. That is reported, and sending goes on when it is
  * back under the same name. Frames that were cut when they were captured are sent as far
  * as they were kept; "cut" counts them.
+ *
+ * Who captures beside a host's stack sees some frames before the device has done its
+ * part: TCP in pieces larger than any packet, checksums that were only begun. Such frames
+ * are finished on their way out: cut into segments that fit the MTU ("split"), the
+ * checksum added up ("summed"). finish=off sends each byte as it is.
  *
  * qdisc=bypass hands frames to the driver without the queueing discipline of the
  * interface: a little faster on some devices, with no shaping, and the driver's queue is all
@@ -74,9 +79,10 @@ enum { QDISC_NORMAL, QDISC_BYPASS };
 struct tx {
 	const char *interface;
 	int qdisc;
-	struct sl_count packets, bytes, waits, cut;
+	bool finish;
+	struct sl_count packets, bytes, waits, cut, split, summed;
 
-	struct sl_tx_dev dev;
+	struct sl_iface dev;
 	const struct sl_tx_way *way;
 	struct sl_tx_port *port;
 	enum tx_state state;
@@ -99,6 +105,7 @@ static const struct sl_param tx_params[] = {
 	SL_STRING(struct tx, interface, .pos = 1, .required = true, .help = "network interface, as in 'ip link'"),
 	SL_CHOICE(struct tx, qdisc, .choices = tx_qdisc, .def = QDISC_NORMAL,
 		  .help = "through the interface's queueing discipline, or past it"),
+	SL_SWITCH(struct tx, finish, .def = 1, .help = "finish what was left to the device: segments, checksums"),
 	{ }
 };
 
@@ -107,6 +114,8 @@ static const struct sl_value tx_values[] = {
 	SL_COUNT(struct tx, bytes, .help = "bytes of them"),
 	SL_COUNT(struct tx, waits, .help = "times that the device had no room"),
 	SL_COUNT(struct tx, cut, .help = "of the packets: sent shorter than they once were"),
+	SL_COUNT(struct tx, split, .help = "of the packets: cut into several of the wire"),
+	SL_COUNT(struct tx, summed, .help = "of the packets: had a checksum that was only begun"),
 	{ }
 };
 
@@ -160,8 +169,8 @@ static int enter(struct sl_filter *f, struct tx *s, enum tx_state to)
 /* 0; -EPERM or such. What is known of a device that is away stays known. */
 static int attach(struct tx *s)
 {
-	struct sl_tx_dev dev;
-	int r = sl_tx_dev_get(s->interface, &dev);
+	struct sl_iface dev;
+	int r = sl_iface_get(s->interface, &dev);
 
 	if (r < 0)
 		return r;
@@ -210,11 +219,13 @@ static void go_away(struct sl_filter *f, struct tx *s, int why)
 
 /* ---- sending ------------------------------------------------------------ */
 
-static void sent(struct sl_filter *f, struct tx *s, unsigned int n)
+static void sent(struct sl_filter *f, struct tx *s, const struct sl_tx_frame *frames, unsigned int n)
 {
-	while (n--) {
+	for (unsigned int i = 0; i < n; i++) {
 		struct sl_block *b = sl_blockq_take(&s->q);
 
+		s->split.n += frames[i].need == SL_TX_SPLIT;
+		s->summed.n += frames[i].need == SL_TX_SUM;
 		sl_count(&s->packets);
 		sl_count_add(&s->bytes, b->frame_len);
 		if (b->frame_len < b->wire_len)
@@ -257,6 +268,17 @@ static bool give_up(struct sl_filter *f, struct tx *s)
 	return true;
 }
 
+/* The MTU of the device changed, so a frame may be sent after all. */
+static bool other_mtu(struct tx *s)
+{
+	struct sl_iface now;
+
+	if (sl_iface_get(s->interface, &now) < 0 || now.index != s->dev.index || now.mtu == s->dev.mtu)
+		return false;
+	s->dev.mtu = now.mtu;
+	return true;
+}
+
 /* The first frame could not be sent. 1: go on, 0: wait, negative: the run fails. */
 static int stopped(struct sl_filter *f, struct tx *s, int why)
 {
@@ -273,6 +295,8 @@ static int stopped(struct sl_filter *f, struct tx *s, int why)
 		r = enter(f, s, QUEUE);
 		return r < 0 ? r : 0;
 	case -EMSGSIZE:
+		if (other_mtu(s))
+			return 1;
 		if (!s->said_long)
 			sl_trouble(f, "E302", false, "frames larger than the MTU of %s (%u) are not sent", s->interface,
 				   s->dev.mtu);
@@ -297,7 +321,7 @@ static int stopped(struct sl_filter *f, struct tx *s, int why)
 static int send_queue(struct sl_filter *f, struct tx *s)
 {
 	const struct tx_words *w = f->shared;
-	struct iovec v[SL_TX_BATCH];
+	struct sl_tx_frame v[SL_TX_BATCH];
 	int r = 1;
 
 	while (s->q.n && r > 0) {
@@ -308,14 +332,19 @@ static int send_queue(struct sl_filter *f, struct tx *s)
 			break;
 		}
 		for (; n < s->q.n && n < SL_TX_BATCH; n++) {
-			const struct sl_block *b = sl_blockq_at(&s->q, n);
+			struct sl_block *b = sl_blockq_at(&s->q, n);
 
-			v[n].iov_base = (void *)sl_frame(f, b);
-			v[n].iov_len = b->frame_len;
+			if (s->finish) {
+				sl_tx_needs(b, sl_frame(f, b), s->dev.mtu, &v[n]);
+				continue;
+			}
+			v[n].data = sl_frame(f, b);
+			v[n].len = b->frame_len;
+			v[n].need = SL_TX_AS_IS;
 		}
 		r = s->way->send(s->port, v, n);
 		if (r > 0)
-			sent(f, s, (unsigned int)r);
+			sent(f, s, v, (unsigned int)r);
 		else
 			r = stopped(f, s, r);
 	}
@@ -334,7 +363,7 @@ static void other_link(struct sl_filter *f, struct tx *s, const struct sl_block 
 {
 	if (!s->said_link)
 		sl_trouble(f, "E302", true, "packets of link type %u can't be sent on %s, which carries %s", b->link,
-			   s->interface, s->dev.link == 1 ? "Ethernet" : "IP packets");
+			   s->interface, s->dev.link == SL_LINK_ETHERNET ? "Ethernet" : "IP packets");
 	s->said_link = true;
 }
 
@@ -381,15 +410,15 @@ static int tx_flush(struct sl_filter *f)
 /* ---- set-up ---------------------------------------------------------------- */
 
 /* Why a device cannot be used, at its name in the request. */
-static int refuse(struct sl_prepare *p, const struct tx *s, const struct sl_tx_dev *dev, int why)
+static int refuse(struct sl_prepare *p, const struct tx *s, const struct sl_iface *dev, int why)
 {
 	char text[1024];
 
 	if (why == -ENODEV) {
 		sl_prepare_error(p, "interface", "E209", "there is no interface '%s'", s->interface);
-		if (sl_tx_dev_near(s->interface, text))
+		if (sl_iface_near(s->interface, text))
 			sl_prepare_fix(p, "%s", text);
-		if (*sl_tx_dev_list(text, sizeof(text)))
+		if (*sl_iface_names(text, sizeof(text)))
 			sl_prepare_hint(p, "there are: %s", text);
 	} else if (why == -EPERM || why == -EACCES) {
 		sl_prepare_error(p, "interface", "E301", "not permitted to send on %s", s->interface);
@@ -413,12 +442,13 @@ static int tx_prepare(struct sl_prepare *p, const void *state, void **shared)
 {
 	const struct tx *s = state;
 	struct tx_words *w;
-	struct sl_tx_dev dev;
+	struct sl_iface dev;
 	int r, fd;
 
 	if (sl_prepare_env(p)) {
-		r = sl_tx_dev_get(s->interface, &dev);
-		if (!r && dev.link == 0xffff)
+		dev = (struct sl_iface){ .link = SL_LINK_NONE };
+		r = sl_iface_get(s->interface, &dev);
+		if (!r && dev.link == SL_LINK_NONE)
 			r = -EPROTOTYPE;
 		else if (!r && !dev.up)
 			r = -ENETDOWN;
