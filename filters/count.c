@@ -54,6 +54,7 @@ const struct sl_filter_type sl_count_type = {
 	.in	  = SL_ANY,
 	.out	  = SL_SAME,
 	.flags	  = SL_F_SHARD,
+	.need	  = SL_NEED_NONE,
 	.work	  = count_work,
 	.kernel	  = filter_kernel,
 	.examples = count_examples,

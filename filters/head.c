@@ -66,6 +66,7 @@ const struct sl_filter_type sl_head_type = {
 	.values	  = head_values,
 	.in	  = SL_ANY,
 	.out	  = SL_SAME,
+	.need	  = SL_NEED_NONE,
 	.work	  = head_work,
 	.examples = head_examples,
 	.see_also = "sample, print",

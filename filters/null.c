@@ -34,6 +34,7 @@ const struct sl_filter_type sl_null_type = {
 	.group	  = "save",
 	.in	  = SL_ANY,
 	.flags	  = SL_F_SHARD,
+	.need	  = SL_NEED_NONE,
 	.work	  = null_work,
 	.kernel	  = filter_kernel,
 	.examples = null_examples,

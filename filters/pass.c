@@ -28,6 +28,7 @@ const struct sl_filter_type sl_pass_type = {
 	.in	= SL_ANY,
 	.out	= SL_SAME,
 	.flags	= SL_F_SHARD | SL_F_HIDDEN | SL_F_JUNCTION,
+	.need	= SL_NEED_NONE,
 	.work	= pass_work,
 	.kernel	= filter_kernel,
 };

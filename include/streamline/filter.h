@@ -143,6 +143,16 @@ struct sl_port {
 	bool groups;		/* the class of its blocks has names: -GROUP-> selects here */
 };
 
+/*
+ * What a filter reads of the frames of its blocks, for copies to be cut where that is not
+ * all. Block pointers are always whole: lengths, class, offsets, time.
+ */
+enum sl_need {
+	SL_NEED_ALL,		/* or it is not known */
+	SL_NEED_HEADERS,	/* headers up to the payload alone */
+	SL_NEED_NONE,		/* nothing but block pointers */
+};
+
 enum sl_filter_flag {
 	SL_F_SHARD	= 1 << 0,	/* state is per flow: instances may share the work */
 	SL_F_MATCHER	= 1 << 1,	/* exit status as grep's: value "matched" 0 means 1 */
@@ -170,6 +180,7 @@ struct sl_filter_type {
 	const struct sl_port *ports;	/* from port 1; NULL: none */
 	const char *const *inputs;	/* named inputs ("left", "right"), NULL-terminated; NULL: one */
 	unsigned int flags;		/* enum sl_filter_flag */
+	enum sl_need need;		/* of packets; streams behind it are asked besides */
 	const char *const *examples;	/* whole requests that check accepts; NULL-terminated */
 	const char *see_also;		/* "grep, bpf" */
 

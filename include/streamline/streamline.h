@@ -95,6 +95,9 @@ struct sl_options {
 	bool no_env;			/* look at no file, device or right */
 	bool open_source;		/* a pipeline without source is all right (check) */
 	const char *const *read_files;	/* more sources like read_file, NULL-terminated; or NULL */
+	/* Which filters run in the kernel. NULL, "auto": the cheapest way; "user": none that need
+	 * not; "max": as many as can; "0", "1", ...: the placement of that number, for tests. */
+	const char *placement;
 };
 
 /* Everything that sl_plan_new() does, and nothing kept. o may be NULL. */
@@ -123,6 +126,8 @@ const char *sl_plan_note(const struct sl_plan *p, unsigned int i);
 /* How many filters and streams it has. */
 unsigned int sl_plan_filters(const struct sl_plan *p);
 unsigned int sl_plan_streams(const struct sl_plan *p);
+/* In how many ways its filters could be placed, up to 65536: 1 where all are in user space. */
+unsigned int sl_plan_placements(const struct sl_plan *p);
 /* All that is known about the placing of one filter; NULL: none has that name. */
 char *sl_plan_why(const struct sl_plan *p, const char *name);
 

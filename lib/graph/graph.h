@@ -47,7 +47,7 @@ struct sl_node {
 	/* placement as ordered or wished by the request */
 	const char *want_space;		/* "user", "proc", ...; NULL: choose */
 	bool wish;
-	struct sl_span space_span;
+	struct sl_span space_span;	/* with the @ */
 	const char *place_opts;		/* "[cpu=2]" printed as SRL, or NULL */
 	const char *place_idle;		/* those of them that nothing heeds yet: "cpu=2", or NULL */
 	unsigned int place_workers;	/* @user[workers=N], 0: not said */
@@ -61,6 +61,8 @@ struct sl_node {
 	const char *space;		/* "user", "tc:eth0" */
 	const char *why;		/* plain words */
 	bool in_kernel;			/* the kernel's part runs it */
+	const char *kernel_why;		/* why it cannot be there; NULL: it could */
+	const char *rejected;		/* in the words of who rejected it there: the verifier's */
 	bool behind_process;		/* a process stands before it, somewhere */
 	unsigned int shard;		/* 0: source side, 1: split over workers, 2: behind them */
 };
@@ -109,6 +111,7 @@ struct sl_stream {
 	const char *carrier;		/* "call", "ring", "arena ring", "tail call" */
 	unsigned int copies;
 	uint32_t need_bytes;		/* of each frame, behind a border of the kernel; 0: all */
+	bool need_headers;		/* all that is read there are headers that were found */
 };
 
 struct sl_graph {
@@ -122,6 +125,7 @@ struct sl_graph {
 	unsigned int workers;		/* 0: not said */
 	uint64_t buffer_bytes, batch;
 	const char *overflow;		/* "block" */
+	bool kernel_off;		/* set kernel=off */
 	/* "source web.pcap (from -r)", "rules demo.ac (24 patterns)", "file pcapout-....pcap" */
 	const char **using;
 	unsigned int n_using;

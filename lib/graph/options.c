@@ -37,6 +37,7 @@ struct option_value {
 static const char *const drop_choices[] = { "oldest", "newest", NULL };
 static const char *const copy_choices[] = { "never", NULL };
 static const char *const overflow_choices[] = { "block", "drop-oldest", "drop-newest", NULL };
+static const char *const kernel_choices[] = { "auto", "off", NULL };
 static const char *const policy_choices[] = { "other", "fifo", "rr", "batch", "idle", NULL };
 
 enum { ARROW_BUFFER, ARROW_BATCH, ARROW_DROP, ARROW_NAME, ARROW_COPY };
@@ -59,12 +60,13 @@ static const struct option place_options[] = {
 	{ 0 }
 };
 
-enum { SET_WORKERS, SET_BUFFER, SET_BATCH, SET_OVERFLOW };
+enum { SET_WORKERS, SET_BUFFER, SET_BATCH, SET_OVERFLOW, SET_KERNEL };
 static const struct option set_options[] = {
 	{ "workers", OPT_COUNT, NULL, 1, 64 },
 	{ "buffer", OPT_SIZE, NULL, 1, 0 },
 	{ "batch", OPT_COUNT, NULL, 1, SL_BATCH_MAX },
 	{ "overflow", OPT_CHOICE, overflow_choices, 0, 0 },
+	{ "kernel", OPT_CHOICE, kernel_choices, 0, 0 },
 	{ 0 }
 };
 
@@ -298,11 +300,19 @@ void sl_options_set(struct sl_build *b, struct sl_scope *s, const struct sl_targ
 		b->g->batch = v[SET_BATCH].n;
 	if (v[SET_OVERFLOW].text)
 		b->g->overflow = v[SET_OVERFLOW].text;
+	if (v[SET_KERNEL].text)
+		b->g->kernel_off = !strcmp(v[SET_KERNEL].text, "off");
 }
 
 /* ---- spaces -------------------------------------------------------- */
 
 static const char *const spaces[] = { "user", "kernel", "xdp", "tc", "sk", "proc", "host", "device", NULL };
+
+/* Could a filter with a kernel form be meant to run there? The plan knows more. */
+static bool is_kernel(const char *space)
+{
+	return !strcmp(space, "kernel") || !strcmp(space, "tc") || !strcmp(space, "xdp");
+}
 
 void sl_options_place(struct sl_build *b, struct sl_bnode *n, const struct sl_place_of *p)
 {
@@ -326,13 +336,12 @@ void sl_options_place(struct sl_build *b, struct sl_bnode *n, const struct sl_pl
 		for (i = 0; spaces[i]; i++)
 			sl_near_add(&near, spaces[i], 0);
 		sl_near_tell(&near, d, "", "");
-		sl_err_note(d, "filters run in: user; spaces to come: kernel, xdp, tc, sk, proc, host");
+		sl_err_note(d, "filters run in: user, kernel (tc, xdp); spaces to come: sk, proc, host");
 		sl_build_in(p->scope, d);
 		return;
 	}
 	n->n.want_space = spaces[i];
 	n->n.wish = pl->wish;
-	n->n.space_span = pl->space_span;
 	n->n.place_workers = (unsigned int)v[PLACE_WORKERS].n;
 	if (shown)
 		n->n.place_opts = sl_build_printf(b, "[%s]", shown);
@@ -346,14 +355,16 @@ void sl_options_place(struct sl_build *b, struct sl_bnode *n, const struct sl_pl
 		at.len += at.off - pl->span.off;
 		at.off = pl->span.off;
 	}
+	n->n.space_span = at;
 	if (!strcmp(pl->space, "host")) {
 		d = sl_err(b->ds, "E143", at, "'@host' is not there yet");
 		sl_err_label(d, "streams to other machines come later");
 		sl_err_note(d, "drop it, and the filter runs here");
 		sl_build_in(p->scope, d);
-	} else if (strcmp(pl->space, "user") && !pl->wish) {
+	} else if (strcmp(pl->space, "user") && !pl->wish &&
+		   !(is_kernel(pl->space) && n->n.type->kernel)) {
 		d = sl_err(b->ds, "E141", at, "'%s' cannot run in space '%s'", n->n.type->name, pl->space);
-		sl_err_label(d, "'%s' runs in: user", n->n.type->name);
+		sl_err_label(d, "'%s' runs in: user%s", n->n.type->name, n->n.type->kernel ? ", kernel" : "");
 		sl_err_fix(d, "@%s?", pl->space);
 		sl_err_note(d, "drop '@%s', or write '@%s?' to prefer it and accept less",
 			    pl->space, pl->space);

@@ -257,7 +257,7 @@ static void put_settings(struct printer *p)
 {
 	const struct sl_graph *g = p->g;
 
-	if (!g->workers && !g->buffer_bytes && !g->batch && !g->overflow)
+	if (!g->workers && !g->buffer_bytes && !g->batch && !g->overflow && !g->kernel_off)
 		return;
 	fputs("set", p->out);
 	if (g->workers)
@@ -268,6 +268,8 @@ static void put_settings(struct printer *p)
 		fprintf(p->out, " batch=%llu", (unsigned long long)g->batch);
 	if (g->overflow)
 		fprintf(p->out, " overflow=%s", g->overflow);
+	if (g->kernel_off)
+		fputs(" kernel=off", p->out);
 	putc('\n', p->out);
 }
 

@@ -95,13 +95,17 @@ int sl_effects(struct sl_plan *p, struct sl_diags *ds)
 
 	for (unsigned int k = 0; k < g->n_streams; k++) {
 		const struct sl_stream *s = g->streams[k];
-		bool ring = !strcmp(s->carrier, "ring");
+		bool ring = !strcmp(s->carrier, "ring");	/* that of workers */
 
 		if (s->copy && s->copies) {
 			struct sl_diag_new *d = sl_err(ds, "E144", s->span, "this stream copies, and copy=never forbids it");
 
-			sl_err_label(d, "'%s' is a process: bytes go to it and come back by a pipe",
-				     s->to->type->flags & SL_F_PROCESS ? s->to->name : s->from->name);
+			if (s->from->in_kernel)
+				sl_err_label(d, "'%s' runs in the kernel: frames are copied once where they leave it",
+					     s->from->name);
+			else
+				sl_err_label(d, "'%s' is a process: bytes go to it and come back by a pipe",
+					     s->to->type->flags & SL_F_PROCESS ? s->to->name : s->from->name);
 			r = -EINVAL;
 		}
 		if (s->buffer_bytes && !ring)

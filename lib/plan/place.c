@@ -2,20 +2,21 @@
 /*
  * plan/place.c -- a space for every filter, a carrier for every stream
  *
- * All filters run in user space. With one worker they share a thread and streams
- * are function calls. With workers=N the graph falls into three parts:
+ * What is in the kernel is chosen by place-kernel.c: its filters call each other, and what
+ * leaves it crosses by a ring, one copy. All others run in user space. With one worker they
+ * share a thread and streams are function calls. With workers=N the graph falls into three
+ * parts:
  *
  *	0	sources, and what must see all blocks before they are spread
  *	1	filters whose state is per flow (SL_F_SHARD), one instance a worker
  *	2	what stands behind one that was spread, and is itself not per flow
  *
  * Streams between parts 0 and 1, and 1 and 2, are rings; the rest are calls. Neither
- * copies: rings carry block pointers. Only to and from a process (exec) bytes go
+ * copies: these rings carry block pointers. Only to and from a process (exec) bytes go
  * through pipes, a copy each way.
  */
 #include <string.h>
 
-#include "kern/ask.h"
 #include "plan/plan.h"
 
 /* What comes from a process is one stream, in its own time: nothing to spread. */
@@ -54,7 +55,25 @@ static const char *why(const struct sl_node *n)
 		return "state is per flow: each worker has its own";
 	if (n->shard == 2)
 		return "sees all flows: stands behind the workers";
-	return "no form in another space yet; next to its neighbours no copy is needed";
+	if (!n->type->kernel)
+		return "it has no form in another space; next to its neighbours no copy is needed";
+	return "its packets are here already; next to its neighbours no copy is needed";
+}
+
+/* In a plan that has a part in the kernel. */
+static const char *why_user(const struct sl_plan *p, const struct sl_node *n)
+{
+	const char *text;
+
+	if (n->want_space && !strcmp(n->want_space, "user") && !n->wish)
+		return "as asked for";
+	if (n->kernel_why)
+		text = sl_arena_printf(p->graph->arena, "%s", n->kernel_why);
+	else if (p->choice.chosen_by_cost)
+		text = "it has a kernel form, but costs less here";
+	else
+		text = "it has a kernel form; placed here as asked for";
+	return text ? text : n->why;
 }
 
 /* Workers: the options win over the request, a place over a setting. */
@@ -76,19 +95,16 @@ static void choose_workers(struct sl_plan *p)
 	}
 }
 
-/* In the kernel: a live source, and what stands right behind such and has a form. */
-static bool may_enter(const struct sl_node *n)
+/* Between two filters of the kernel, and where it ends. */
+static void carry_kernel(const struct sl_plan *p, struct sl_stream *s)
 {
-	char why[256];
-
-	if (sl_kernel_ask(n->type, n->state, n->shared, why, sizeof(why)) < 0)
-		return false;
-	if (n->type->flags & SL_F_LIVE)
-		return true;
-	for (unsigned int k = 0; k < n->n_in; k++)
-		if (!n->in[k]->from->in_kernel)
-			return false;
-	return n->n_in > 0;
+	if (s->to->in_kernel) {
+		s->carrier = "tail call";
+		s->copies = 0;
+	} else {
+		s->carrier = p->ring;
+		s->copies = 1;
+	}
 }
 
 int sl_place(struct sl_plan *p, struct sl_diags *ds)
@@ -96,7 +112,8 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 	struct sl_graph *g = p->graph;
 	bool spread = false;
 
-	(void)ds;
+	int r;
+
 	choose_workers(p);
 	for (unsigned int k = 0; k < g->n_nodes; k++) {
 		g->sorted[k]->behind_process = behind_process(g->sorted[k]);
@@ -115,14 +132,25 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 			n->shard = 0;
 		n->space = "user";
 		n->why = why(n);
-		n->in_kernel = may_enter(n);
 	}
+	r = sl_project(p);
+	if (!r)
+		r = sl_place_kernel(p, ds);
+	if (r)
+		return r;
+	for (unsigned int k = 0; k < g->n_nodes; k++)
+		if (!g->nodes[k]->in_kernel && p->n_kernel)
+			g->nodes[k]->why = why_user(p, g->nodes[k]);
 	for (unsigned int k = 0; k < g->n_streams; k++) {
 		struct sl_stream *s = g->streams[k];
 
 		if ((s->from->type->flags | s->to->type->flags) & SL_F_PROCESS) {
 			s->carrier = "pipe";
 			s->copies = 1;
+			continue;
+		}
+		if (s->from->in_kernel) {
+			carry_kernel(p, s);
 			continue;
 		}
 		s->carrier = s->from->shard != s->to->shard && (s->from->shard == 1 || s->to->shard == 1)

@@ -101,6 +101,27 @@ static int all_files(const struct sl_options *o, const char ***out)
 	return 0;
 }
 
+/* Costs as built in, and what was measured here over them. */
+static int find_costs(struct sl_plan *p)
+{
+	struct sl_arena *a = p->graph->arena;
+	char why[160] = "";
+	char *file;
+	int r;
+
+	p->costs = sl_costs_new();
+	if (!p->costs)
+		return -ENOMEM;
+	file = p->no_env ? NULL : sl_costs_file();
+	if (!file)
+		return 0;
+	r = sl_costs_read(p->costs, file, why, sizeof(why));
+	if (r < 0 && r != -ENOENT)
+		p->costs_why = sl_arena_printf(a, "%s: %s", file, why);
+	free(file);
+	return 0;
+}
+
 /* Is this all that is wrong: spaces that can't run what they were ordered to (E141), rights
  * that are missing (E301)? */
 static bool only(const char *code, const struct sl_diags *ds, unsigned int from)
@@ -148,12 +169,19 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 	}
 	p->refs = 1;
 	p->workers = p->threads = 1;
+	p->no_env = opts.no_env;
 	r = sl_graph_build(q->tree, &b, &p->graph, ds);
 	free(files);
 	if (r == -EINVAL && only("E141", ds, before))
 		r = -ENOSPC;
 	if (r == -EINVAL && only("E301", ds, before))
 		r = -EPERM;
+	if (!r)
+		r = find_costs(p);
+	if (!r && opts.placement) {
+		p->placement = sl_arena_printf(p->graph->arena, "%s", opts.placement);
+		r = p->placement ? 0 : -ENOMEM;
+	}
 	if (!r)
 		r = sl_place(p, ds);
 	if (!r)
@@ -164,6 +192,35 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 	}
 	*out = p;
 	return 0;
+}
+
+int sl_plan_reject(struct sl_plan *p, const char *name, const char *words)
+{
+	struct sl_diags *aside;
+	struct sl_node *n = NULL;
+	int r;
+
+	for (unsigned int k = 0; k < p->graph->n_nodes && !n; k++)
+		if (!strcmp(p->graph->nodes[k]->name, name))
+			n = p->graph->nodes[k];
+	if (!n || !n->in_kernel)
+		return -ENOENT;
+	if (!n->n_in)
+		return -ENOSPC;
+	aside = sl_diags_new();
+	n->rejected = sl_arena_printf(p->graph->arena, "%s", words);
+	r = aside && n->rejected ? sl_place(p, aside) : -ENOMEM;
+	if (r == -ENOSPC) {		/* an order stands against it */
+		n->rejected = NULL;
+		sl_place(p, aside);
+	}
+	if (!r) {
+		p->n_notes = 0;
+		p->notes = NULL;
+		r = sl_effects(p, aside);
+	}
+	sl_diags_free(aside);
+	return r;
 }
 
 int sl_check(const struct sl_request *q, const struct sl_options *o, struct sl_diags *ds)
@@ -187,6 +244,7 @@ void sl_plan_free(struct sl_plan *p)
 {
 	if (!p || __atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	sl_costs_free(p->costs);
 	sl_graph_free(p->graph);
 	free(p);
 }

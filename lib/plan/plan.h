@@ -3,14 +3,25 @@
  * plan/plan.h -- a graph with every filter placed and every stream carried
  *
  * Each pass is a function from graph to graph, one per file; sl_plan_new() calls
- * them in order. After it node->space, why, shard and stream->carrier, copies are
- * set, and sl_graph_print() still prints valid SRL.
+ * them in order. After it node->space, why, in_kernel, shard and stream->carrier, copies,
+ * need_bytes are set, and sl_graph_print() still prints valid SRL.
  */
 #ifndef SL_PLAN_PLAN_H
 #define SL_PLAN_PLAN_H
 
 #include "graph/graph.h"
+#include "plan/costs.h"
+#include "plan/solve.h"
 #include "streamline/streamline.h"
+
+/* What was chosen between, in ns per frame; for printing. */
+struct sl_plan_choice {
+	unsigned int placements;	/* legal ones; 1: nothing was to choose */
+	bool chosen_by_cost;		/* not by the option placement */
+	bool proven;			/* it is the cheapest, not only the cheapest found */
+	struct sl_solve_cost cost, least, most;	/* taken; with as little, as much in the kernel */
+	bool has_most;
+};
 
 struct sl_plan {
 	unsigned int refs;		/* runs hold their plan */
@@ -20,6 +31,17 @@ struct sl_plan {
 	const char **notes;		/* options that have no effect in this plan, and why */
 	unsigned int n_notes;
 	const char *workers_why;	/* "from the request", "one is the default"; plain words */
+
+	/* the kernel's part */
+	const char *placement;		/* as asked for: "user", "3"; NULL: the cheapest */
+	bool no_env;			/* the machine was not asked */
+	unsigned int n_kernel;		/* filters in it, sources included */
+	const char *ring;		/* "arena ring"; NULL: nothing is in the kernel */
+	const char *no_ring;		/* why not the carrier that is preferred; NULL: it is */
+	const char *no_kernel;		/* why nothing is in the kernel though a source is live */
+	struct sl_plan_choice choice;
+	struct sl_costs *costs;		/* owned */
+	const char *costs_why;		/* what is wrong with the file of costs; NULL: nothing */
 };
 
 struct sl_request {
@@ -28,8 +50,21 @@ struct sl_request {
 
 struct sl_plan *sl_plan_get(struct sl_plan *p);
 
+/*
+ * The kernel would not have this filter (the verifier refused it): place again without it
+ * and keep the words. -ENOENT: no filter of that name is in the kernel; -ENOSPC: it was
+ * ordered there, or is a source, and the plan is as it was; -ENOMEM.
+ */
+int sl_plan_reject(struct sl_plan *p, const char *node, const char *words);
+
 /* Passes. */
+int sl_project(struct sl_plan *p);			/* what of frames is read */
+int sl_place_kernel(struct sl_plan *p, struct sl_diags *ds);	/* what is in the kernel */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */
 int sl_effects(struct sl_plan *p, struct sl_diags *ds);	/* options: refused, or of no effect */
+
+/* The interfaces of a live source, as its first parameter has them; "" if it has none. */
+const char *sl_live_device(const struct sl_node *n);
+bool sl_live_inline(const struct sl_node *n);
 
 #endif

@@ -33,9 +33,17 @@ static const char *type_name(unsigned int type)
 	}
 }
 
+/* "kernel" is met by "tc:eth0", "xdp" by "xdp:eth0" */
 static bool wish_missed(const struct sl_node *n)
 {
-	return n->wish && n->want_space && n->space && strcmp(n->want_space, n->space);
+	size_t len;
+
+	if (!n->wish || !n->want_space || !n->space)
+		return false;
+	if (!n->in_kernel || !strcmp(n->want_space, "user"))
+		return strcmp(n->want_space, n->space) != 0;
+	len = strlen(n->want_space);
+	return strcmp(n->want_space, "kernel") && (strncmp(n->space, n->want_space, len) || n->space[len] != ':');
 }
 
 /* What a node needs of the machine: calls say(arg, text) for each. */

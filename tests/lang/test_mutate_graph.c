@@ -278,7 +278,7 @@ static const struct {
 	{ "(pcapin a) > (count x)", "E115", "x", NULL },
 	{ "(pcapin a) > (head 5 n=6)", "E113", "n=6", NULL },
 	{ "(pcapin a) > (bpf)", "E114", "bpf", NULL },
-	{ "(pcapin a) > (tcp)@xdp > (count)", "E141", "@xdp", "@xdp?" },
+	{ "(pcapin a) > (untcp)@xdp > (count)", "E141", "@xdp", "@xdp?" },
 	{ "(pcapin a) > (tcp)@host > (count)", "E143", "@host", NULL },
 	{ "(pcapin a) <> (count)", "E143", "<>", NULL },
 	{ "(pcapin a) > (a: count) > (b: count)\nb > a", "E151", ">", NULL },
