@@ -18,6 +18,12 @@
  *	pieces   <----------------------->         <-------->
  *	stage                             |h3'|
  *
+ * An input that somebody cuts meanwhile turns to zeros. In a frame they are a frame's
+ * matter, in a header they would spoil the file; so headers that were used where they lie
+ * are looked at again after the write. The file is cut before one that changed,
+ * and is from there on made with headers of its own. Only what is on disk can be cut
+ * back, so all else has those from the beginning.
+ *
  * After a failed write the file ends with the last whole record.
  */
 #ifndef SL_IO_CAPFILE_H
@@ -31,7 +37,8 @@
 #include "core/target.h"
 #include "streamline/block.h"
 
-#define SL_CAPFILE_BATCH	256		/* frames collected before a flush is due */
+#define SL_CAPFILE_BATCH	1024		/* frames collected before a flush is due */
+#define SL_CAPFILE_PIECES	1024		/* likewise: as many as one call may have (IOV_MAX) */
 #define SL_CAPFILE_STAGE	(160u << 10)
 
 struct sl_capfile_iface {
@@ -44,6 +51,7 @@ struct sl_capfile {
 	bool ng;		/* pcapng */
 	int error;		/* of the first write that failed, negative; then no more is written */
 	bool nano;		/* pcap: unit of the fraction */
+	bool own_headers;	/* pcap: none is used where it lies */
 	uint16_t link;		/* pcap: of all its frames */
 	uint64_t size;		/* up to the last whole record */
 	uint64_t packets, bytes, rounded;
@@ -59,7 +67,9 @@ struct sl_capfile_batch {
 	size_t staged, total, before;		/* before: headers in front of the first frame */
 	uint64_t end[SL_CAPFILE_BATCH];		/* where each record ends, from the batch's start */
 	uint32_t len[SL_CAPFILE_BATCH];
-	struct iovec iov[2 * SL_CAPFILE_BATCH + 4];
+	const uint8_t *lies[SL_CAPFILE_BATCH];	/* a header that is used there; NULL: it is on the stage */
+	uint8_t says[SL_CAPFILE_BATCH][16];	/* what it is to say */
+	struct iovec iov[SL_CAPFILE_PIECES];
 	uint8_t stage[SL_CAPFILE_STAGE];
 };
 
@@ -80,7 +90,7 @@ int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struc
 
 /*
  * Write what was collected. Returns 0, or -errno; *n_good is how many of the
- * collected frames are in the file.
+ * collected frames are in the file. If not all are and it is 0, put the others again.
  */
 int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned int *n_good);
 

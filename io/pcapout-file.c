@@ -33,6 +33,7 @@ int sl_capfile_begin(struct sl_capfile *o, uint16_t link, bool nano)
 		return o->error = r;
 	o->link = link;
 	o->nano = nano;
+	o->own_headers = !o->to.regular;
 	return 0;
 }
 
@@ -128,13 +129,16 @@ static void put_pcap(struct sl_capfile *o, struct sl_capfile_batch *t, const str
 	uint8_t *h = t->stage + t->staged;
 
 	sl_cap_put_rec(h, b->time_ns, b->frame_len, b->wire_len, o->nano);
+	t->lies[t->n] = NULL;
 	/*
 	 * Is it there already? A block's own bytes (SL_B_OWNED) have somebody's
 	 * count in front of them; all others lie in a segment, whose earlier
 	 * bytes are as readable as theirs.
 	 */
-	if (b->seg && !(b->flags & SL_B_OWNED) && b->off - b->head >= SL_CAP_REC_HDR &&
+	if (!o->own_headers && b->seg && !(b->flags & SL_B_OWNED) && b->off - b->head >= SL_CAP_REC_HDR &&
 	    !memcmp(frame - SL_CAP_REC_HDR, h, SL_CAP_REC_HDR)) {
+		t->lies[t->n] = frame - SL_CAP_REC_HDR;
+		memcpy(t->says[t->n], h, SL_CAP_REC_HDR);
 		piece(t, frame - SL_CAP_REC_HDR, SL_CAP_REC_HDR + (size_t)b->frame_len);
 		return;
 	}
@@ -153,7 +157,8 @@ int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struc
 	bool nano = clock == SL_CLOCK_NS || (clock == SL_CLOCK_AUTO && b->flags & SL_B_NANO);
 
 	/* Header, a new interface, a small frame, and its own two headers. */
-	if (t->n == SL_CAPFILE_BATCH || t->staged + 256 + 64 + COPY_BELOW + 64 > sizeof(t->stage))
+	if (t->n == SL_CAPFILE_BATCH || t->n_iov > SL_CAPFILE_PIECES - 8 ||
+	    t->staged + 256 + 64 + COPY_BELOW + 64 > sizeof(t->stage))
 		return 0;
 	if (!o->size && !t->n)
 		put_header(o, t);
@@ -242,24 +247,42 @@ static int write_all(struct sl_capfile *o, struct iovec *v, unsigned int n, size
 	return 0;
 }
 
+/* Of the first n frames, those in front of a header that is not any more what it was. */
+static unsigned int unspoilt(const struct sl_capfile *o, const struct sl_capfile_batch *t, unsigned int n)
+{
+	for (unsigned int i = 0; !o->ng && i < n; i++)
+		if (t->lies[i] && memcmp(t->lies[i], t->says[i], SL_CAP_REC_HDR))
+			return i;
+	return n;
+}
+
 int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned int *n_good)
 {
 	size_t done = 0, good;
-	unsigned int n = 0;
+	unsigned int n = 0, fine;
 	int r;
 
 	r = write_all(o, t->iov, t->n_iov, &done);
 	while (n < t->n && t->end[n] <= done)
-		o->bytes += t->len[n++];
-	o->packets += n;
-	*n_good = n;
-	/* What a reader can read: whole records; if not even one, the headers; or nothing. */
-	good = r == 0 ? t->total : n ? t->end[n - 1] : done >= t->before ? t->before : 0;
-	o->size += good;
-	if (r < 0) {
-		o->error = r;
-		sl_target_cut(&o->to, (off_t)(done - good));
+		n++;
+	fine = unspoilt(o, t, n);
+	if (fine < n) {
+		o->own_headers = true;
+		n = fine;
 	}
+	/* What a reader can read: whole records; if not even one, the headers; or nothing. */
+	good = n ? t->end[n - 1] : done >= t->before ? t->before : 0;
+	if (done > good && !sl_target_cut(&o->to, (off_t)(done - good)) && r == 0) {
+		n = t->n;	/* somebody else writes there too: it stays as it is */
+		good = done;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		o->bytes += t->len[i];
+	o->packets += n;
+	o->size += good;
+	*n_good = n;
+	if (r < 0)
+		o->error = r;
 	sl_capfile_drop(t);
 	return r;
 }

@@ -37,14 +37,24 @@
 
 #include "capfile.h"
 #include "core/human.h"
+#include "core/writer.h"
 #include "net/decode.h"
 #include "streamline/filter.h"
 
 #define NAME_MAX_BYTES	4096
 #define SAID_FILES	8	/* named one by one at the end */
+#define ITEMS		4096u	/* packets under way at once, and their bytes: */
+#define ITEM_BYTES	(8u << 20)
+#define BESIDE		(1u << 20)	/* bytes after which a thread is worth its making */
 
+/*
+ * A file. What is told about it, and its descriptor while nothing of it is under way, is
+ * work()'s; the rest of `file` is the writer's, once a packet was put into its ring.
+ */
 struct out {
 	struct sl_capfile file;		/* first */
+	int error;			/* as work() knows it: no more goes there */
+	uint32_t under_way;		/* packets in the ring */
 	struct out *hash_next;
 	struct out *next;		/* of all, in order of their making */
 	uint32_t first, last;		/* of the batch's chain; valid while queued */
@@ -65,7 +75,23 @@ struct pcapout {
 	struct out *memo;			/* for memo_class and memo_link */
 	uint32_t memo_class;
 	uint16_t memo_link;
-	struct sl_capfile_batch *batch;
+
+	/* On their way: the ring of writer.h, item i is at [i % ITEMS]. */
+	struct sl_writer writer;
+	struct item *item;
+	uint64_t item_bytes, pushed_bytes;	/* under way; of them, not yet pushed */
+	uint64_t all_bytes;			/* that ever were */
+	bool in_line;				/* some file is a pipe or a device: no thread */
+	int failure;				/* of a write, for work() to return */
+	struct sl_filter *filter;		/* (w) for sl_frame() alone */
+	struct sl_capfile_batch *batch;		/* (w) */
+};
+
+struct item {
+	struct sl_block b;
+	struct out *out;
+	int error;		/* (w) 0: it is in the file */
+	bool rounded;		/* (w) */
 };
 
 enum { FORMAT_AUTO, FORMAT_PCAP, FORMAT_PCAPNG };
@@ -226,6 +252,142 @@ static void link_into_name(char *name, size_t size, uint16_t link)
 	snprintf(name + n, size - n, "-%s%s", link_name(link, buf, sizeof(buf)), end);
 }
 
+/* ---- writing ------------------------------------------------------------ */
+
+/* In the writer's thread, where there is one: packets of one file, as many as go at once. */
+static uint32_t write_items(void *arg, uint32_t from, uint32_t to)
+{
+	struct pcapout *s = arg;
+	struct out *o = s->item[from % ITEMS].out;
+	uint32_t first = from;
+	unsigned int good, n = 0;
+	int r;
+
+	for (; from != to; from++) {
+		struct item *it = &s->item[from % ITEMS];
+		uint64_t rounded = o->file.rounded;
+
+		if (it->out != o)
+			break;
+		if (to - from > 8)
+			__builtin_prefetch(sl_frame(s->filter, &s->item[(from + 8) % ITEMS].b) - 16);
+		r = o->file.error ? o->file.error : sl_capfile_put(&o->file, s->batch, &it->b,
+								   sl_frame(s->filter, &it->b), s->precision);
+		if (r == 0)
+			break;
+		it->error = r < 0 ? r : 0;
+		it->rounded = o->file.rounded != rounded;
+	}
+	if (!s->batch->n)
+		return from;
+	r = sl_capfile_flush(&o->file, s->batch, &good);
+	for (; first != from; first++) {
+		struct item *it = &s->item[first % ITEMS];
+
+		if (it->error || n++ < good)
+			continue;
+		if (r == 0)
+			return first;	/* it has to be put again */
+		it->error = r;
+	}
+	return from;
+}
+
+/* Words for a failed write: what the file holds now. */
+static int report(struct sl_filter *f, const struct out *o, int error)
+{
+	const struct sl_capfile *c = &o->file;
+	struct pcapout *s = sl_state(f);
+	const char *name = strcmp(c->to.path, "-") ? c->to.path : "standard output";
+	char human[SL_HUMAN], holds[128] = "no packet was saved there";
+
+	if (error == -EPIPE) {
+		/* Whoever was to read it has seen enough. */
+		s->finished = true;
+		sl_finished(f);
+		return 0;
+	}
+	if (c->packets)
+		snprintf(holds, sizeof(holds), "it holds the first %llu packet%s, %s", (unsigned long long)c->packets,
+			 c->packets == 1 ? "" : "s", sl_human_bytes(c->size, human));
+	if (sl_target_full(error))
+		return sl_fail(f, "E207", "no room for more in %s (%s): %s", name, sl_target_why(error), holds);
+	return sl_fail(f, "E206", "writing %s failed (%s): %s", name, sl_target_why(error), holds);
+}
+
+static void failed(struct sl_filter *f, struct out *o, int error)
+{
+	struct pcapout *s = sl_state(f);
+	int r;
+
+	o->error = error;
+	r = report(f, o, error);
+	s->failure = s->failure ? s->failure : r;
+}
+
+/*
+ * Hand over what is there, and let go of what the writer is done with; `all`: wait for it.
+ * A failure is reported once for each file, and kept for work() to return, since
+ * it may show wherever somebody needs room.
+ */
+static void settle(struct sl_filter *f, bool all)
+{
+	struct pcapout *s = sl_state(f);
+	struct sl_writer *w = &s->writer;
+
+	sl_writer_push(w, s->pushed_bytes);
+	s->pushed_bytes = 0;
+	if (all)
+		sl_writer_wait(w, true);
+	for (; w->reaped != w->seen; w->reaped++) {
+		struct item *it = &s->item[w->reaped % ITEMS];
+
+		it->out->under_way--;
+		s->item_bytes -= it->b.frame_len;
+		s->rounded.n += it->rounded;
+		if (!it->error) {
+			s->packets.n++;
+			s->bytes.n += it->b.frame_len;
+			sl_park_done(f, &it->b);
+			continue;
+		}
+		sl_park_lose(f, &it->b, sl_target_loss(it->error));
+		if (!it->out->error && it->error == it->out->file.error)
+			failed(f, it->out, it->error);
+	}
+}
+
+static bool is_full(const struct pcapout *s)
+{
+	return s->writer.next - s->writer.reaped == ITEMS || s->item_bytes >= ITEM_BYTES;
+}
+
+static void put(struct sl_filter *f, struct out *o, struct sl_block *b)
+{
+	struct pcapout *s = sl_state(f);
+	struct item *it;
+
+	if (is_full(s)) {
+		settle(f, false);
+		if (is_full(s)) {
+			sl_writer_wait(&s->writer, false);
+			settle(f, false);
+		}
+	}
+	if (o->error) {
+		sl_lose(f, b, sl_target_loss(o->error));
+		return;
+	}
+	it = &s->item[s->writer.next++ % ITEMS];
+	sl_park(f, b, &it->b, !s->writer.beside);
+	it->out = o;
+	it->error = 0;
+	o->under_way++;
+	s->item_bytes += it->b.frame_len;
+	s->pushed_bytes += it->b.frame_len;
+	s->all_bytes += it->b.frame_len;
+}
+
 /* ---- files ------------------------------------------------------------- */
 
 static uint64_t hash_of(const char *name)
@@ -275,25 +437,31 @@ static void list(struct pcapout *s, struct sl_capfile *c)
 }
 
 /* Close the file that was used least recently, for a while. False: none is open. */
-static bool give_way(struct pcapout *s)
+static bool give_way(struct sl_filter *f)
 {
+	struct pcapout *s = sl_state(f);
 	struct sl_capfile *c = s->oldest;
 
 	if (!c)
 		return false;
+	if (((struct out *)c)->under_way)
+		settle(f, true);
 	unlist(s, c);
 	sl_target_pause(&c->to);
 	return true;
 }
 
-static void make_room(struct pcapout *s)
+static void make_room(struct sl_filter *f)
 {
+	struct pcapout *s = sl_state(f);
+
 	if (s->n_open >= s->max_open)
-		give_way(s);
+		give_way(f);
 }
 
-static int use(struct pcapout *s, struct out *o)
+static int use(struct sl_filter *f, struct out *o)
 {
+	struct pcapout *s = sl_state(f);
 	struct sl_capfile *c = &o->file;
 	int r = 0;
 
@@ -304,9 +472,9 @@ static int use(struct pcapout *s, struct out *o)
 		}
 		return 0;
 	}
-	make_room(s);
+	make_room(f);
 	r = sl_target_resume(&c->to);
-	while ((r == -EMFILE || r == -ENFILE) && give_way(s))
+	while ((r == -EMFILE || r == -ENFILE) && give_way(f))
 		r = sl_target_resume(&c->to);
 	if (r == 0)
 		list(s, c);
@@ -324,14 +492,20 @@ static int out_new(struct sl_filter *f, const char *name, struct out **res)
 		free(o);
 		return sl_fail(f, "E302", "out of memory for %s", name);
 	}
-	make_room(s);
+	make_room(f);
 	r = sl_capfile_open(&o->file, name, ng);
 	/* The process may have fewer descriptors left than we would take. */
-	while ((r == -EMFILE || r == -ENFILE) && give_way(s))
+	while ((r == -EMFILE || r == -ENFILE) && give_way(f))
 		r = sl_capfile_open(&o->file, name, ng);
 	if (r < 0) {
 		free(o);
 		return sl_fail(f, "E206", "cannot write %s: %s", name, sl_target_why(r));
+	}
+	if (!o->file.to.regular && !s->in_line) {
+		/* Who reads from a pipe sees things when they are written, and we see that he left. */
+		settle(f, true);
+		sl_writer_stop(&s->writer);
+		s->in_line = true;
 	}
 	list(s, &o->file);
 	at = &s->hash[hash_of(name) & (s->hash_size - 1)];
@@ -390,12 +564,14 @@ static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
 		if (r < 0)
 			return r;
 	}
-	if (o->file.error)
+	if (o->error)
 		return 2;
 	if (!o->file.to.begun) {
-		r = use(s, o);
+		r = use(f, o);
 		if (r == 0)
 			r = sl_capfile_begin(&o->file, b->link, nano);
+		if (r < 0)
+			o->error = r;
 		if (r < 0)
 			return sl_fail(f, "E206", "cannot write %s: %s", name, sl_target_why(r));
 	}
@@ -408,86 +584,29 @@ static int out_of(struct sl_filter *f, struct sl_block *b, struct out **res)
 
 /* ---- working ----------------------------------------------------------- */
 
-/* Words for a failed write: what the file holds now. */
-static int report(struct sl_filter *f, struct sl_capfile *c, int error)
+/* The chain of one file within a batch, in order. */
+static void put_chain(struct sl_filter *f, struct out *o, struct sl_block **b, const uint32_t *next)
 {
-	struct pcapout *s = sl_state(f);
-	const char *name = strcmp(c->to.path, "-") ? c->to.path : "standard output";
-	char human[SL_HUMAN], holds[128] = "no packet was saved there";
-
-	if (error == -EPIPE) {
-		/* Whoever was to read it has seen enough. */
-		s->finished = true;
-		sl_finished(f);
-		return 0;
-	}
-	if (c->packets)
-		snprintf(holds, sizeof(holds), "it holds the first %llu packet%s, %s", (unsigned long long)c->packets,
-			 c->packets == 1 ? "" : "s", sl_human_bytes(c->size, human));
-	if (sl_target_full(error))
-		return sl_fail(f, "E207", "no room for more in %s (%s): %s", name, sl_target_why(error), holds);
-	return sl_fail(f, "E206", "writing %s failed (%s): %s", name, sl_target_why(error), holds);
-}
-
-/* Write what is collected for a file; v[0 .. n) are its blocks. */
-static int flush(struct sl_filter *f, struct out *o, struct sl_block **v, unsigned int n)
-{
-	struct pcapout *s = sl_state(f);
-	struct sl_capfile *c = &o->file;
-	uint64_t bytes = c->bytes;
-	unsigned int good = 0;
 	int r;
 
-	r = use(s, o);
-	if (r == 0) {
-		r = sl_capfile_flush(c, s->batch, &good);
-	} else {
-		sl_capfile_drop(s->batch);
-		c->error = r;
-	}
-	sl_count_add(&s->packets, good);
-	sl_count_add(&s->bytes, c->bytes - bytes);
-	for (unsigned int i = 0; i < n; i++) {
-		if (i < good)
-			sl_done(f, v[i]);
-		else
-			sl_lose(f, v[i], sl_target_loss(r));
-	}
-	return r < 0 ? report(f, c, r) : 0;
+	o->queued = false;
+	r = o->error ? 0 : use(f, o);
+	if (r < 0)
+		failed(f, o, r);
+	for (uint32_t i = o->first; i != UINT32_MAX; i = next[i])
+		put(f, o, b[i]);
 }
 
-/* The chain of one file within a batch, in order. */
-static int write_chain(struct sl_filter *f, struct out *o, struct sl_block **b, const uint32_t *next)
+static int hand_over(struct sl_filter *f)
 {
 	struct pcapout *s = sl_state(f);
-	struct sl_block *v[SL_CAPFILE_BATCH];
-	uint64_t rounded = o->file.rounded;
-	unsigned int n = 0;
-	int r = 0, e;
+	int r;
 
-	o->queued = false;
-	for (uint32_t i = o->first; i != UINT32_MAX; i = next[i]) {
-		if (o->file.error) {
-			sl_lose(f, b[i], sl_target_loss(o->file.error));
-			continue;
-		}
-		e = sl_capfile_put(&o->file, s->batch, b[i], sl_frame(f, b[i]), s->precision);
-		if (e == 0) {
-			r = flush(f, o, v, n);
-			n = 0;
-			if (!o->file.error)
-				e = sl_capfile_put(&o->file, s->batch, b[i], sl_frame(f, b[i]), s->precision);
-		}
-		if (e == 1)
-			v[n++] = b[i];
-		else
-			sl_lose(f, b[i], sl_target_loss(o->file.error ? o->file.error : -ENOMEM));
-	}
-	if (n) {
-		e = flush(f, o, v, n);
-		r = e < 0 ? e : r;
-	}
-	sl_count_add(&s->rounded, o->file.rounded - rounded);
+	settle(f, false);
+	if (!s->in_line && !s->writer.beside && s->all_bytes >= BESIDE)
+		sl_writer_start(&s->writer);
+	r = s->failure;
+	s->failure = 0;
 	return r;
 }
 
@@ -502,10 +621,6 @@ static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 
 	/* Sort the batch by file: chains through next[]. */
 	while ((b[n] = sl_batch_take(f, in))) {
-		const struct sl_block *ahead = sl_batch_ahead(in, 8);
-
-		if (ahead && ahead->off - ahead->head >= 64)
-			__builtin_prefetch(sl_frame(f, ahead) - 16);
 		if (s->finished || r < 0) {
 			sl_lose(f, b[n], s->finished ? "reader gone" : "write failed");
 			continue;
@@ -526,11 +641,19 @@ static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 		}
 		o->last = n++;
 	}
-	for (unsigned int i = 0; i < n_queue; i++) {
-		e = write_chain(f, queue[i], b, next);
-		r = e < 0 ? e : r;
-	}
-	return r;
+	for (unsigned int i = 0; i < n_queue; i++)
+		put_chain(f, queue[i], b, next);
+	e = hand_over(f);
+	return e < 0 ? e : r;
+}
+
+/* What the writer finished meanwhile is let go, also when nothing more comes here. */
+static int pcapout_tick(struct sl_filter *f, uint64_t now_ns)
+{
+	struct pcapout *s = sl_state(f);
+
+	(void)now_ns;
+	return s->writer.next != s->writer.reaped ? hand_over(f) : 0;
 }
 
 static int pcapout_open(struct sl_filter *f)
@@ -540,8 +663,11 @@ static int pcapout_open(struct sl_filter *f)
 	struct out *o;
 
 	s->all_end = &s->all;
+	s->filter = f;
+	sl_writer_init(&s->writer, write_items, s);
 	s->batch = malloc(sizeof(*s->batch));
-	if (!s->batch || grow(s) < 0)
+	s->item = malloc(ITEMS * sizeof(*s->item));
+	if (!s->batch || !s->item || grow(s) < 0)
 		return sl_fail(f, "E302", "out of memory");
 	sl_capfile_drop(s->batch);
 	s->by_class = strstr(s->file, "{class}");
@@ -558,11 +684,14 @@ static int finish(struct sl_filter *f)
 	uint64_t packets = 0, size = 0, said = 0;
 	char human[SL_HUMAN];
 	struct out *o;
-	int r, res = 0;
+	int r, res;
 
+	settle(f, true);
+	res = s->failure;
+	s->failure = 0;
 	for (o = s->all; o; o = o->next) {
 		char *name = o->file.to.path ? strdup(o->file.to.path) : NULL;
-		bool known = o->file.error;
+		bool known = o->error;
 
 		if (!o->file.to.path)
 			continue;
@@ -608,6 +737,8 @@ static void pcapout_close(struct sl_filter *f)
 		free(o);
 	}
 	free(s->hash);
+	sl_writer_done(&s->writer);
+	free(s->item);
 	free(s->batch);
 }
 
@@ -629,6 +760,7 @@ const struct sl_filter_type sl_pcapout_type = {
 	.prepare  = pcapout_prepare,
 	.open	  = pcapout_open,
 	.work	  = pcapout_work,
+	.tick	  = pcapout_tick,
 	.flush	  = pcapout_flush,
 	.close	  = pcapout_close,
 	.examples = pcapout_examples,

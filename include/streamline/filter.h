@@ -308,6 +308,16 @@ void sl_lose(struct sl_filter *f, struct sl_block *b, const char *reason);
 void sl_keep(struct sl_filter *f, struct sl_block *b);
 
 /*
+ * Likewise, for sinks that write later: the block is *to from now on, half as large and
+ * where the filter wants it, and `b` is gone. sl_data() and sl_frame() read it. It has lost
+ * its place in the order, so it can't be emitted: it leaves by one of the two below.
+ * `soon`: it does so before work() returns.
+ */
+void sl_park(struct sl_filter *f, struct sl_block *b, struct sl_block *to, bool soon);
+void sl_park_done(struct sl_filter *f, struct sl_block *parked);
+void sl_park_lose(struct sl_filter *f, struct sl_block *parked, const char *reason);
+
+/*
  * Narrow the view to `len` bytes from `skip` bytes into it. What falls away is
  * counted as filtered bytes (the block itself goes on). skip + len <= b->len.
  */

@@ -90,6 +90,37 @@ void sl_keep(struct sl_filter *f, struct sl_block *b)
 	tally(&i->held, b->len);
 }
 
+void sl_park(struct sl_filter *f, struct sl_block *b, struct sl_block *to, bool soon)
+{
+	struct sl_inst *i = sl_inst(f);
+
+	settle(i, b);
+	if (!soon)
+		sl_block_unpin(i, b);
+	b->flags |= SL_B_KEPT;
+	tally(&i->held, b->len);
+	*to = *b;
+	sl_slot_free(f->shard, sl_slot(b));
+}
+
+void sl_park_done(struct sl_filter *f, struct sl_block *parked)
+{
+	struct sl_inst *i = sl_inst(f);
+
+	settle(i, parked);
+	tally(&i->gone, parked->len);
+	sl_bytes_put(i->run, parked);
+}
+
+void sl_park_lose(struct sl_filter *f, struct sl_block *parked, const char *reason)
+{
+	struct sl_inst *i = sl_inst(f);
+
+	settle(i, parked);
+	lost(i, reason, 1, parked->len);
+	sl_bytes_put(i->run, parked);
+}
+
 void sl_view(struct sl_filter *f, struct sl_block *b, uint32_t skip, uint32_t len)
 {
 	struct sl_inst *i = sl_inst(f);

@@ -64,7 +64,7 @@ static struct own *own_of(struct sl_run *r, const struct sl_block *b)
 	return (struct own *)(r->segs.base[b->seg] + b->off - b->head - OWN_HEADER);
 }
 
-static void bytes_put(struct sl_run *r, const struct sl_block *b)
+void sl_bytes_put(struct sl_run *r, const struct sl_block *b)
 {
 	if (!b->seg)
 		return;
@@ -87,7 +87,7 @@ static void bytes_get(struct sl_run *r, const struct sl_block *b)
 
 void sl_block_free(struct sl_shard *sh, struct sl_block *b)
 {
-	bytes_put(sh->run, b);
+	sl_bytes_put(sh->run, b);
 	sl_slot_free(sh, sl_slot(b));
 }
 
@@ -209,7 +209,7 @@ static uint8_t *own_copy(struct sl_inst *i, struct sl_block *b)
 	b->seg = seg;
 	b->off = off + b->head;
 	b->flags |= SL_B_OWNED;
-	bytes_put(i->run, &old);
+	sl_bytes_put(i->run, &old);
 	return to + b->head;
 }
 
@@ -230,7 +230,7 @@ struct sl_block *sl_writable(struct sl_filter *f, struct sl_block *b, uint8_t **
 {
 	struct sl_inst *i = sl_inst(f);
 
-	/* acquire: pairs with the release in bytes_put() of the other holders */
+	/* acquire: pairs with the release in sl_bytes_put() of the other holders */
 	if (b->flags & SL_B_OWNED &&
 	    atomic_load_explicit(&own_of(i->run, b)->refs, memory_order_acquire) == 1) {
 		*data = i->run->segs.base[b->seg] + b->off;
