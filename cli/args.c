@@ -17,6 +17,8 @@ const struct flag_text flag_texts[N_FLAGS] = {
 	[F_FILE]	= { 'f', "file", "FILE", "take the request from FILE (\"-\": standard input)" },
 	[F_DEFINE]	= { 'D', "define", "K=V", "set what the request declares by \"let K = ...\"; may be repeated" },
 	[F_WORKERS]	= { 'j', "workers", "N", "spread flows over N threads" },
+	[F_REPLAY]	= { 0, "replay", NULL, "bring the packets of -r through the kernel's programs, as if they were live" },
+	[F_PLACEMENT]	= { 0, "placement", "P", "\"user\", \"max\" (all that can in the kernel), or the number of a legal placement" },
 	[F_JSON]	= { 0, "json", NULL, "answer in JSON" },
 	[F_NO_ENV]	= { 0, "no-env", NULL, "look at no file, device or right of this machine" },
 	[F_QUIET]	= { 'q', "quiet", NULL, "print errors only" },
@@ -107,6 +109,8 @@ static int set(struct call *c, int flag, const char *value)
 		return once(&c->iface, value, "interface");
 	case F_FILE:
 		return once(&c->file, value, "file");
+	case F_PLACEMENT:
+		return once(&c->placement, value, "placement");
 	case F_WHY:
 		return once(&c->why, value, "why");
 	case F_WORKERS:

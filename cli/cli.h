@@ -25,7 +25,7 @@ enum {
 
 enum flag {
 	F_READ, F_IFACE, F_FILE, F_DEFINE, F_WORKERS, F_JSON, F_NO_ENV, F_QUIET, F_EXPAND,
-	F_DOT, F_MERMAID, F_SRL, F_WHY, F_MAN, F_HELP, N_FLAGS
+	F_DOT, F_MERMAID, F_SRL, F_WHY, F_REPLAY, F_PLACEMENT, F_MAN, F_HELP, N_FLAGS
 };
 
 struct flag_text {
@@ -41,7 +41,7 @@ struct call {
 	bool has[N_FLAGS];
 	const char **read_files, **defines, **words;
 	unsigned int n_read, n_defines, n_words;
-	const char *iface, *file, *why;
+	const char *iface, *file, *why, *placement;
 	unsigned int workers;
 };
 

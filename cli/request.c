@@ -136,6 +136,8 @@ int request_plan(const struct call *c, struct opened *o, bool no_env, bool open_
 		.workers = c->workers,
 		.no_env = no_env,
 		.open_source = open_source,
+		.replay = c->has[F_REPLAY],
+		.placement = c->placement,
 	};
 	int r;
 

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "kern/ask.h"
+#include "rx-replay.h"
 #include "rx.h"
 #include "run/kernel.h"
 
@@ -60,6 +61,8 @@ struct ring_rx {
 	unsigned int round;		/* blocks since the last nap */
 	uint64_t to_real_ns;		/* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	uint64_t synced_ns;
+	struct rx_replay *replay;	/* packets come from a file */
+	bool replay_us;			/* ... whose clock has microseconds */
 };
 
 /* ---- windows ------------------------------------------------------- */
@@ -210,6 +213,8 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 	complete(st, n, ifs);
 	s->nap_ns = NAP_MIN_NS;
 	r = make_part(rx, s, st, n, why, size);
+	if (!r && rx->via == RX_REPLAY)
+		r = rx_replay_open(rx->dev, &s->replay, why, size);
 	if (!r)
 		r = make_rings(s);
 	if (!r)
@@ -228,6 +233,7 @@ static void ring_close(struct sl_filter *f, struct rx *rx)
 	if (!s)
 		return;
 	sl_kpart_free(s->part);
+	rx_replay_close(s->replay);
 	free(s->ring);
 	if (s->timer >= 0)
 		close(s->timer);
@@ -261,7 +267,7 @@ static void fill(struct sl_block *b, const struct ring_rx *s, const struct sl_kp
 	b->payload = e->payload;
 	b->link = p->frame->link;
 	b->iface = p->frame->iface;
-	b->flags = (uint16_t)(b->flags | e->flags | SL_B_NANO);
+	b->flags = (uint16_t)(b->flags | e->flags | (s->replay_us ? 0 : SL_B_NANO));
 }
 
 /* One frame: a block for each border that it crossed, all at one place in the order. */
@@ -354,6 +360,52 @@ static void wake(struct ring_rx *s)
 	s->napping = s->asleep = false;
 }
 
+/*
+ * Packets of a file, one by one, each read at once: what is in the ring is this one, so
+ * it has this one's clock. 1 with *n blocks more; 0 at the end.
+ */
+static int replay(struct sl_filter *f, struct rx *rx, struct ring_rx *s, unsigned int max, unsigned int *n)
+{
+	struct rx_replayed in;
+	struct sl_kpacket p;
+	struct sl_kreplay as;
+	int r = 1;
+
+	s->to_real_ns = 0;
+	for (unsigned int i = 0; i < max && *n < max; i++) {
+		r = rx_replay_next(s->replay, &in);
+		if (r < 0)
+			return sl_fail(f, "E203", "%s: %s", rx->dev, rx_replay_error(s->replay));
+		if (!r)
+			break;
+		as = (struct sl_kreplay){ .time_ns = in.time_ns, .wire_len = in.wire_len, .link = in.link,
+					  .iface = in.iface, .flags = in.flags };
+		s->replay_us = !in.nano;
+		if (sl_kpart_feed(s->part, s->self, in.frame, in.len, &as) < 0)
+			sl_count(&rx->missed);
+		while (sl_kpart_next(s->part, &p)) {
+			if (deliver(f, s, &p) < 0)
+				return sl_fail(f, "E302", "no memory for blocks");
+			++*n;
+		}
+	}
+	return r;
+}
+
+static int pull_replay(struct sl_filter *f, struct rx *rx, struct ring_rx *s, unsigned int max, bool drain)
+{
+	unsigned int n = 0;
+	int r = drain ? 0 : replay(f, rx, s, max, &n);
+
+	for (unsigned int i = 0; i < s->n_rings; i++)
+		give_back(s, i);
+	if (r > 0)
+		return n ? (int)n : 1;
+	sl_kernel_push_all(f);
+	bring_up_to_date(f, rx, s);
+	return r < 0 ? r : n ? (int)n : SL_EOF;
+}
+
 static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain)
 {
 	struct ring_rx *s = rx->priv;
@@ -363,6 +415,8 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 
 	if (!s->part)
 		return drain ? SL_EOF : 0;	/* the source that leads reads for this one too */
+	if (s->replay)
+		return pull_replay(f, rx, s, max, drain);
 	wake(s);
 	for (unsigned int i = 0; i < s->n_rings; i++)
 		give_back(s, i);

@@ -23,6 +23,8 @@
  *	packet	a packet socket (TPACKET_V3), as tcpdump uses it
  *	xsk	an AF_XDP socket, inline only
  *	pcap	whatever libpcap finds
+ *	replay	no interface but a capture file, whose packets go through the kernel's programs
+ *		as live ones would; `streamline run --replay -r FILE` says it for -r
  *
  * With the first two, filters behind rx can run in the kernel, so that only packets
  * that somebody wants are copied at all. The others bring every packet.
@@ -55,7 +57,7 @@
 #define LOOK_NS		100000000u
 #define DELAY_NS	1000000
 
-static const char *const vias[] = { "auto", "arena", "array", "packet", "xsk", "pcap", NULL };
+static const char *const vias[] = { "auto", "arena", "array", "packet", "xsk", "pcap", "replay", NULL };
 static const char *const modes[] = { "tap", "inline", NULL };
 static const char *const hooks[] = { "auto", "tc", "xdp", NULL };
 static const char *const directions[] = { "both", "in", "out", NULL };
@@ -132,6 +134,10 @@ static int find_ifs(struct rx *rx, char *bad)
 
 	*bad = '\0';
 	rx->n_ifs = 0;
+	if (rx->via == RX_REPLAY) {
+		rx->ifs[rx->n_ifs++] = (struct rx_if){ .link = SL_LINK_ETHERNET };
+		return 0;
+	}
 	if (is_any(rx))
 		return add_all(rx);
 	for (at = rx->dev; *at; at += len + (at[len] == ',')) {
@@ -163,11 +169,11 @@ static int no_rights(struct sl_prepare *p, const struct rx *rx, const char *miss
 
 static bool ring_works(const struct rx *rx, const struct sl_kernel_caps *c)
 {
-	if (!c->works[SL_CAP_BPF] || (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY))
+	if (!c->works[SL_CAP_BPF] || (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY && rx->via != RX_REPLAY))
 		return false;
 	if (rx->via == RX_ARENA)
 		return c->works[SL_CAP_ARENA];
-	return c->works[SL_CAP_ARRAY] || (rx->via == RX_AUTO && c->works[SL_CAP_ARENA]);
+	return c->works[SL_CAP_ARRAY] || (rx->via != RX_ARRAY && c->works[SL_CAP_ARENA]);
 }
 
 static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
@@ -218,7 +224,7 @@ static int rx_kernel(struct sl_kernel *k, const void *state, const void *shared)
 	const struct sl_kernel_caps *caps = sl_kernel_probe();
 
 	(void)shared;
-	if (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY)
+	if (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY && rx->via != RX_REPLAY)
 		return sl_kernel_refuse(k, "via=%s brings every packet here", vias[rx->via]);
 	if (!caps->works[SL_CAP_BPF])
 		return sl_kernel_refuse(k, "no programs in the kernel: %s", caps->why[SL_CAP_BPF]);
@@ -306,10 +312,11 @@ static int rx_open(struct sl_filter *f)
 	r = take_carrier(f, rx);
 	if (r < 0)
 		return r;
-	r = watch_ifs(f, rx);
+	r = rx->via == RX_REPLAY ? 0 : watch_ifs(f, rx);
 	if (r < 0)
 		return sl_fail(f, "E302", "cannot watch %s: %s", rx->dev, strerror(-r));
-	sl_saved(f, "%s: captured by %s", rx->dev, rx->took);
+	if (rx->via != RX_REPLAY)
+		sl_saved(f, "%s: captured by %s", rx->dev, rx->took);
 	return 0;
 }
 

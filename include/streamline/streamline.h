@@ -98,6 +98,7 @@ struct sl_options {
 	/* Which filters run in the kernel. NULL, "auto": the cheapest way; "user": none that need
 	 * not; "max": as many as can; "0", "1", ...: the placement of that number, for tests. */
 	const char *placement;
+	bool replay;			/* what read_files hold goes through the kernel's programs */
 };
 
 /* Everything that sl_plan_new() does, and nothing kept. o may be NULL. */

@@ -136,6 +136,7 @@ struct sl_graph {
 struct sl_build_opts {
 	const char *const *read_files;	/* -r, in order; NULL-terminated or NULL */
 	const char *iface;		/* -i */
+	bool replay;			/* -r feeds a live source, not one that reads */
 	const char *const *defines;	/* "key=value", NULL-terminated or NULL */
 	const char *const *use_path;	/* folders for `use word`, NULL-terminated or NULL */
 	unsigned int workers;		/* 0: as the request says */

@@ -67,6 +67,17 @@ static struct sl_bnode *source_of(struct sl_build *b, const struct sl_filter_typ
 		sl_bind_text(b, n, i, &v);
 		break;
 	}
+	/* a live source that is given a file */
+	if (t->flags & SL_F_LIVE && !strcmp(option, "-r")) {
+		v.text = "replay";
+		v.len = strlen(v.text);
+		for (i = 0; i < n->n.n_bound; i++) {
+			if (strcmp(n->n.bound[i].param->name, "via"))
+				continue;
+			n->n.bound[i].origin = SL_BY_SUPPLY;
+			sl_bind_text(b, n, i, &v);
+		}
+	}
 	return n;
 }
 
@@ -85,10 +96,10 @@ static void no_source(struct sl_build *b, const struct sl_bnode *head, const str
 }
 
 /* Feeds every head. */
-static void supply(struct sl_build *b, const char *option, const char *what, struct sl_bnode **heads,
+static void supply(struct sl_build *b, const char *option, bool live, const char *what, struct sl_bnode **heads,
 		   unsigned int n_heads)
 {
-	const struct sl_filter_type *t = sl_type_flagged(!strcmp(option, "-i") ? SL_F_LIVE : SL_F_READS);
+	const struct sl_filter_type *t = sl_type_flagged(live ? SL_F_LIVE : SL_F_READS);
 	struct sl_bnode *n;
 
 	if (!t)
@@ -119,9 +130,9 @@ void sl_supply_sources(struct sl_build *b)
 		return;
 	}
 	if (b->o->iface)
-		supply(b, "-i", b->o->iface, heads, n_heads);
+		supply(b, "-i", true, b->o->iface, heads, n_heads);
 	for (; f && *f; f++)
-		supply(b, "-r", *f, heads, n_heads);
+		supply(b, "-r", b->o->replay, *f, heads, n_heads);
 	/* what was supplied comes first, its streams too */
 	for (k = 0; k < 2; k++) {
 		void **all = k ? (void **)b->streams : (void **)b->nodes;

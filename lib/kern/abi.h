@@ -78,7 +78,14 @@ struct sl_kentrance {
 	__u32 window;		/* 0: no stage looks into packets */
 	__u16 link, iface;	/* LINKTYPE_, number in its source */
 	__u16 flags;		/* SL_B_IN or SL_B_OUT */
-	__u16 pad;
+	__u16 replay;		/* the map `replay` says what else the packet is */
+};
+
+/* Of a packet that is fed by BPF_PROG_TEST_RUN: what its bytes do not tell. */
+struct sl_kreplay {
+	__u64 time_ns;
+	__u32 wire_len;
+	__u16 link, iface, flags, pad[3];
 };
 
 /* ... and of the commit stage */

@@ -13,6 +13,27 @@
 
 const volatile struct sl_kentrance entrance;
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sl_kreplay);
+} replay SEC(".maps");
+
+static __always_inline void replayed(struct sl_kscratch *s)
+{
+	__u32 zero = 0;
+	const struct sl_kreplay *r = bpf_map_lookup_elem(&replay, &zero);
+
+	if (!r)
+		return;
+	s->frame.time_ns = r->time_ns;
+	s->frame.wire_len = s->cur.wire_len = r->wire_len;
+	s->frame.link = s->cur.link = r->link;
+	s->frame.iface = s->cur.iface = r->iface;
+	s->cur.flags = r->flags;
+}
+
 static __always_inline struct sl_k begin(void *ctx, __u32 wire_len)
 {
 	struct sl_k k = { .ctx = ctx, .s = sl_kscratch_get() };
@@ -40,6 +61,8 @@ static __always_inline int go(struct sl_k *k, __u32 len)
 	if (len > entrance.snap)
 		len = entrance.snap;
 	k->b->len = k->b->frame_len = len;
+	if (entrance.replay)
+		replayed(k->s);
 	if (self >= SL_K_STAGES)
 		return conf.pass;
 	sl_ktally_add(&k->s->counts[self].in, len);

@@ -91,6 +91,7 @@ static int share_maps(struct sl_kpart *p, struct bpf_object *o)
 	const struct { const char *name; int fd; } shared[] = {
 		{ "scratch", p->scratch_fd }, { "stages", p->stages_fd }, { "ring", p->rings.fd },
 		{ "control", p->rings.control_fd }, { "bell", p->rings.bell_fd },
+		{ "replay", p->replay_fd },
 	};
 	struct bpf_map *m;
 	int r;
@@ -293,7 +294,7 @@ static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *a
 {
 	const struct sl_kstage *s = &p->stages[i];
 	struct sl_kentrance entrance = {
-		.snap = s->snap, .window = p->o.window, .link = at->link, .iface = at->iface,
+		.replay = !at->ifindex, .snap = s->snap, .window = p->o.window, .link = at->link, .iface = at->iface,
 		.flags = !at->ifindex ? 0 : egress ? SL_B_OUT : SL_B_IN,
 	};
 	struct load l = {
@@ -361,7 +362,7 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	p->o.stages = NULL;
 	memcpy(p->stages, o->stages, o->n_stages * sizeof(*o->stages));
 	p->commit = o->n_stages;
-	p->scratch_fd = p->stages_fd = -1;
+	p->scratch_fd = p->stages_fd = p->replay_fd = -1;
 	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes);
 	if (r < 0) {
 		sl_kpart_fail(e, o->n_stages, r, "cannot make a ring");
@@ -370,7 +371,8 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	p->scratch_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "sl_scratch", 4,
 				       (sizeof(struct sl_kscratch) + 7) & ~7u, 1, NULL);
 	p->stages_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "sl_stages", 4, 4, SL_K_STAGES, NULL);
-	if (p->scratch_fd < 0 || p->stages_fd < 0) {
+	p->replay_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sl_replay", 4, sizeof(struct sl_kreplay), 1, NULL);
+	if (p->scratch_fd < 0 || p->stages_fd < 0 || p->replay_fd < 0) {
 		r = sl_kpart_fail(e, o->n_stages, errno, "cannot make maps");
 		goto fail;
 	}
@@ -441,6 +443,8 @@ void sl_kpart_free(struct sl_kpart *p)
 		close(p->stages_fd);
 	if (p->scratch_fd >= 0)
 		close(p->scratch_fd);
+	if (p->replay_fd >= 0)
+		close(p->replay_fd);
 	sl_krings_done(&p->rings);
 	free(p);
 }
@@ -450,9 +454,14 @@ const char *sl_kpart_hooked(const struct sl_kpart *p)
 	return p->how ? p->how : "nowhere";
 }
 
-int sl_kpart_feed(struct sl_kpart *p, unsigned int entry, const void *frame, uint32_t len)
+int sl_kpart_feed(struct sl_kpart *p, unsigned int entry, const void *frame, uint32_t len,
+		  const struct sl_kreplay *as)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, t, .data_in = frame, .data_size_in = len, .repeat = 1);
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(p->replay_fd, &zero, as, BPF_ANY) < 0)
+		return -errno;
 
 	for (unsigned int i = 0; i < p->n_hooked; i++) {
 		if (p->hooked[i].stage != entry)

@@ -75,8 +75,9 @@ void sl_kpart_detach(struct sl_kpart *p);
 void sl_kpart_free(struct sl_kpart *p);
 
 /* Bring one frame in at an entry as if it came from its interface, by
- * BPF_PROG_TEST_RUN. Returns 0 or a negative errno. For entries without interface. */
-int sl_kpart_feed(struct sl_kpart *p, unsigned int entry, const void *frame, uint32_t len);
+ * BPF_PROG_TEST_RUN, with time, length and link of `as`. Returns 0 or a negative errno. For entries without interface. */
+int sl_kpart_feed(struct sl_kpart *p, unsigned int entry, const void *frame, uint32_t len,
+		  const struct sl_kreplay *as);
 
 /* How entries are attached: "tcx", "clsact", "native XDP", "generic XDP". */
 const char *sl_kpart_hooked(const struct sl_kpart *p);

@@ -52,7 +52,7 @@ struct sl_kpart {
 	struct sl_kpart_opts o;		/* .stages is not kept */
 	struct sl_kstage stages[SL_K_STAGES];
 	unsigned int commit;		/* index of the commit stage: behind all others */
-	int scratch_fd, stages_fd;
+	int scratch_fd, stages_fd, replay_fd;
 	struct sl_krings rings;
 	struct bpf_object **objects;
 	unsigned int n_objects;

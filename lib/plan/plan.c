@@ -156,6 +156,7 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 		return r;
 	b.read_files = files;
 	b.iface = opts.iface;
+	b.replay = opts.replay;
 	b.defines = opts.defines;
 	b.use_path = opts.use_path;
 	b.workers = opts.workers;

@@ -45,6 +45,13 @@ static struct sl_kpart *make(const struct sl_kstage *stages, unsigned int n, enu
 	return NULL;
 }
 
+static int feed(struct sl_kpart *p, const uint8_t *frame, uint32_t len)
+{
+	const struct sl_kreplay as = { .wire_len = len, .link = 1 };
+
+	return sl_kpart_feed(p, 0, frame, len, &as);
+}
+
 static void fill(uint8_t *frame, unsigned int len, unsigned int salt)
 {
 	for (unsigned int i = 0; i < len; i++)
@@ -67,7 +74,7 @@ static void passes_frames(enum sl_khook hook, enum sl_kcarrier carrier)
 	for (unsigned int round = 0; round < 40; round++) {
 		for (unsigned int i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
 			fill(frame, lens[i], round);
-			CHECK_EQ(sl_kpart_feed(p, 0, frame, lens[i]), 0);
+			CHECK_EQ(feed(p, frame, lens[i]), 0);
 			fed++;
 			if (sl_kpart_next(p, &k) != 1) {
 				CHECK(!"a packet in the ring");
@@ -105,7 +112,7 @@ static void refuses_when_full(enum sl_khook hook, enum sl_kcarrier carrier)
 		return;
 	fill(frame, sizeof(frame), 0);
 	for (unsigned int i = 0; i < 1000; i++)
-		CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
+		CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
 	while (sl_kpart_next(p, &k))
 		got++;
 	CHECK(got > 30 && got < 1000);
@@ -116,7 +123,7 @@ static void refuses_when_full(enum sl_khook hook, enum sl_kcarrier carrier)
 	CHECK_EQ(c.extra[0].blocks, 0);
 	CHECK_EQ(c.refused[0].bytes, (1000 - got) * sizeof(frame));
 	sl_kpart_release(p, k.ring, k.end);
-	CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
+	CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
 	CHECK_EQ(sl_kpart_next(p, &k), 1);
 	sl_kpart_free(p);
 }
@@ -131,7 +138,7 @@ static void wakes(enum sl_khook hook, enum sl_kcarrier carrier)
 	if (!p)
 		return;
 	CHECK(sl_kpart_sleep(p));
-	CHECK_EQ(sl_kpart_feed(p, 0, frame, sizeof(frame)), 0);
+	CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
 	sl_kpart_woken(p);
 	CHECK(!sl_kpart_sleep(p));
 	CHECK_EQ(sl_kpart_next(p, &k), 1);
