@@ -230,6 +230,16 @@ static int rate_prepare(struct sl_prepare *p, const void *state, void **shared)
 	return 0;
 }
 
+static int rate_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	const struct rate_how *h = shared;
+
+	(void)state;
+	if (h->wait)
+		return sl_kernel_refuse(k, "it waits");
+	return sl_kernel_set(k, "how", &h->c, sizeof(h->c));
+}
+
 /* ---- dropping ------------------------------------------------------- */
 
 static uint32_t units_of(const struct sl_rate_conf *c, const struct sl_block *b)
@@ -465,6 +475,7 @@ const struct sl_filter_type sl_rate_type = {
 	.work	  = rate_work,
 	.ready	  = rate_ready,
 	.flush	  = rate_flush,
+	.kernel	  = rate_kernel,
 	.close	  = rate_close,
 	.examples = rate_examples,
 	.see_also = "tx, sample, head",

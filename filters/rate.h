@@ -24,6 +24,8 @@
 #include <linux/types.h>
 
 #define SL_RATE_ANEW_NS		1000000000ull
+/* Within a lock, eBPF calls nothing. */
+#define SL_RATE_INLINE		static inline __attribute__((always_inline))
 
 struct sl_rate_conf {
 	__u64 ns;		/* that a unit takes, whole ... */
@@ -40,7 +42,7 @@ struct sl_rate_state {
 };
 
 /* What `units` cost is added to due. Units below 2^32, ns below 2^30 for bytes. */
-static inline void sl_rate_pay(const struct sl_rate_conf *c, struct sl_rate_state *s, __u32 units)
+SL_RATE_INLINE void sl_rate_pay(const struct sl_rate_conf *c, struct sl_rate_state *s, __u32 units)
 {
 	__u64 part = (__u64)units * c->frac;
 	__u64 low = (part & 0xffffffffu) + s->due_frac;
@@ -50,7 +52,7 @@ static inline void sl_rate_pay(const struct sl_rate_conf *c, struct sl_rate_stat
 }
 
 /* 1: the block is over the rate; 0: it passes and is paid for. */
-static inline int sl_rate_over(const struct sl_rate_conf *c, struct sl_rate_state *s, __u64 t_ns,
+SL_RATE_INLINE int sl_rate_over(const struct sl_rate_conf *c, struct sl_rate_state *s, __u64 t_ns,
 			       __u32 units)
 {
 	if (!s->begun || t_ns + SL_RATE_ANEW_NS < s->last_ns) {
