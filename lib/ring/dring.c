@@ -267,7 +267,7 @@ int sl_dring_wait_room(struct sl_dring_writer *w, uint32_t len, int64_t timeout_
 	uint64_t need = sl_dring_need(len), until;
 	int r;
 
-	if (need <= w->claim - w->next)
+	if (need <= w->d->largest && need <= w->claim - w->next)
 		return 0;
 	r = sl_dring_more(w, need);
 	if (r != -EAGAIN)

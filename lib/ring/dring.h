@@ -140,7 +140,8 @@ static inline int sl_dring_reserve(struct sl_dring_writer *w, uint32_t len, void
 	uint64_t need = sl_dring_need(len);
 	struct sl_dring_rec *rec;
 
-	if (__builtin_expect(need > w->claim - w->next, 0)) {
+	/* After a trim more may be claimed than a record may have. */
+	if (__builtin_expect(need > w->claim - w->next || need > w->d->largest, 0)) {
 		int r = sl_dring_more(w, need);
 
 		if (r < 0)

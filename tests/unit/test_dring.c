@@ -369,6 +369,19 @@ TEST(trim_and_cancel)
 	stop(&b);
 }
 
+TEST(what_a_trim_gives_back_makes_no_record_too_large)
+{
+	struct both b;
+	void *p;
+
+	start(&b, SL_DRING_HONOURED);
+	CHECK_EQ(sl_dring_reserve(&b.w, 4096 - 16, &p), 0);
+	sl_dring_trim(&b.w, 0);
+	CHECK_EQ(sl_dring_reserve(&b.w, 4096 + 8, &p), -EMSGSIZE);
+	CHECK_EQ(sl_dring_wait_room(&b.w, 4096 + 8, 0), -EMSGSIZE);
+	stop(&b);
+}
+
 TEST(one_bell_for_a_sleeper_none_for_who_is_awake)
 {
 	struct pollfd p = { .events = POLLIN };
