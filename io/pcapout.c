@@ -24,6 +24,10 @@
  * connections that use the same addresses and ports share a file). Any
  * number of files may result; only some of them are open at a time.
  *
+ * Files are written by a thread of their own once a megabyte came, so that a slow disk does
+ * not hold the pipeline up at once; up to 8 MiB are on their way then, and count as
+ * held. Pipes and devices, and all where there is one processor, are written in line.
+ *
  * When the disk is full, or a write fails in another way, the file ends with the
  * last whole packet, and an error says how many it holds. Packets that found no
  * place count as lost.
