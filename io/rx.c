@@ -268,8 +268,8 @@ static int open_with(struct sl_filter *f, struct rx *rx, const struct rx_carrier
 
 static int take_carrier(struct sl_filter *f, struct rx *rx)
 {
-	const struct rx_carrier *const user[] = { NULL };
-	const int as[] = { RX_PACKET };
+	const struct rx_carrier *const user[] = { &rx_packet, &rx_xsk, &rx_pcap };
+	const int as[] = { RX_PACKET, RX_XSK, RX_PCAP };
 	char why[512] = "", all[1024] = "";
 	int r = open_with(f, rx, &rx_ring, why, sizeof(why));
 
@@ -278,7 +278,7 @@ static int take_carrier(struct sl_filter *f, struct rx *rx)
 	for (unsigned int i = 0; i < sizeof(user) / sizeof(user[0]); i++) {
 		size_t n = strlen(all);
 
-		if (!user[i] || rx->via != RX_AUTO ? rx->via != as[i] : (as[i] == RX_XSK) != (rx->mode == RX_INLINE))
+		if (rx->via != RX_AUTO ? rx->via != as[i] : (as[i] == RX_XSK) != (rx->mode == RX_INLINE))
 			continue;
 		r = open_with(f, rx, user[i], why, sizeof(why));
 		if (!r)
