@@ -46,7 +46,7 @@ struct ring {
 	uint8_t *base;
 	uint64_t size, window;		/* bytes; of one window */
 	uint64_t tail, now;		/* numbers of windows: the oldest in use, the one being read */
-	uint64_t pos;			/* read up to */
+	uint64_t nth;			/* of the packet read last: how many came in */
 	bool open;			/* the window `now` has a segment */
 	struct window win[WINDOWS];
 };
@@ -279,6 +279,9 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 
 	if (seg < 0)
 		return seg;
+	/* Blocks are numbered as if nothing had been screened out on the way. */
+	sl_kernel_skip(f, p->frame->nth - r->nth - 1);
+	r->nth = p->frame->nth;
 	for (unsigned int i = 0; i < p->frame->n_entries; i++) {
 		const struct sl_kentry *e = &p->entries[i];
 

@@ -124,6 +124,7 @@ struct sl_kcount {		/* of one stage */
 
 struct sl_kframe {		/* behind struct sl_dring_rec; then entries, then bytes */
 	__u64 time_ns;		/* CLOCK_MONOTONIC */
+	__u64 nth;		/* packet that came in on this CPU, from 1, those that no record is of included */
 	__u32 wire_len;
 	__u32 stored;		/* bytes of the frame that follow */
 	__u16 link, iface, queue;
@@ -143,7 +144,7 @@ struct sl_kentry {		/* a border that the frame crosses */
 };
 
 _Static_assert(sizeof(struct sl_kblock) == 40, "shared with the kernel");
-_Static_assert(sizeof(struct sl_kframe) == 24, "shared with the kernel");
+_Static_assert(sizeof(struct sl_kframe) == 32, "shared with the kernel");
 _Static_assert(sizeof(struct sl_kentry) == 32, "shared with the kernel");
 
 struct sl_kscratch {
@@ -155,7 +156,7 @@ struct sl_kscratch {
 	__u32 tag;			/* VLAN tag to put back: tpid << 16 | tci; 0: none */
 	__u64 seq, pos;			/* (commit) of this CPU's ring */
 	__u64 tail;			/* (commit) lowest tail seen */
-	__u64 gso_frames;
+	__u64 gso_frames, came;
 	struct sl_kentry entries[SL_K_ENTRIES];
 	__u32 streams[SL_K_ENTRIES];	/* where each entry was counted ... */
 	__u32 stages[SL_K_ENTRIES];	/* ... by whom; with SL_K_SOLE, no other arrow took it */

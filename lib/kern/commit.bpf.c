@@ -276,6 +276,7 @@ SEC("xdp") int commit(void *ctx)
 	AT(struct sl_kframe, at)->time_ns = s->frame.time_ns;
 	AT(__u64, at)[1] = ((__u64 *)&s->frame)[1];
 	AT(__u64, at)[2] = ((__u64 *)&s->frame)[2];
+	AT(__u64, at)[3] = ((__u64 *)&s->frame)[3];
 	at += sizeof(struct sl_kframe);
 	for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
 		const __u64 *e = (const __u64 *)&s->entries[i];

@@ -42,7 +42,7 @@ static __always_inline struct sl_k begin(void *ctx, __u32 wire_len)
 	if (!s)
 		return k;
 	k.b = &s->cur;
-	s->frame = (struct sl_kframe){ .wire_len = wire_len, .link = entrance.link, .iface = entrance.iface };
+	s->frame = (struct sl_kframe){ .nth = ++s->came, .wire_len = wire_len, .link = entrance.link, .iface = entrance.iface };
 	s->verdict = conf.pass;
 	s->n_pending = 0;
 	s->need = 0;

@@ -170,6 +170,11 @@ int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], un
 
 /* ---- packets ------------------------------------------------------- */
 
+void sl_kernel_skip(struct sl_filter *f, uint64_t n)
+{
+	sl_inst(f)->run->seq += n;
+}
+
 void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *b)
 {
 	struct sl_run *r = sl_inst(f)->run;

@@ -28,6 +28,9 @@ struct sl_run;
 int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], unsigned int *n,
 		   unsigned int *self, bool *leads, char *why, size_t size);
 
+/* `n` packets came in that no block is of: they have had their places in the order. */
+void sl_kernel_skip(struct sl_filter *f, uint64_t n);
+
 /* A block of sl_block_new() that crossed border number `border` goes on behind it. */
 void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *b);
 
