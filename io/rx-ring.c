@@ -31,6 +31,7 @@
 #include "run/kernel.h"
 
 #define WINDOWS		16u
+#define LENT		(1u << 24)	/* more than the blocks of a window */
 #define NAP_MIN_NS	50000
 #define MANY		512	/* blocks of a round that are worth coming soon for */
 #define FEW		64
@@ -39,6 +40,7 @@
 
 struct window {
 	int seg;
+	uint32_t lent;			/* holds that no block has been given yet */
 	_Atomic bool free;
 };
 
@@ -95,8 +97,10 @@ static int window_at(struct sl_filter *f, struct ring *r, uint64_t pos)
 
 	if (r->open && n == r->now)
 		return r->win[n % WINDOWS].seg;
-	if (r->open)
-		sl_segment_put(f, r->win[r->now % WINDOWS].seg);
+	if (r->open) {
+		w = &r->win[r->now % WINDOWS];
+		sl_segment_return(f, w->seg, w->lent + 1);
+	}
 	/* windows in which no record begins are free at once */
 	for (uint64_t k = r->open ? r->now + 1 : r->now; k < n; k++)
 		r->win[k % WINDOWS].free = true;
@@ -105,10 +109,13 @@ static int window_at(struct sl_filter *f, struct ring *r, uint64_t pos)
 	w->seg = sl_segment_new(f, r->base, r->size + SL_K_SPARE, false, window_free, w);
 	r->now = n;
 	r->open = w->seg > 0;
-	if (!r->open)
+	if (!r->open) {
 		atomic_store_explicit(&w->free, true, memory_order_relaxed);
-	else
-		sl_segment_scarce(f, w->seg);
+		return w->seg;
+	}
+	sl_segment_scarce(f, w->seg);
+	w->lent = LENT;
+	sl_segment_lend(f, w->seg, LENT);
 	return w->seg;
 }
 
@@ -289,7 +296,7 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 			b = sl_block_new(f);
 			if (b) {
 				b->seg = (uint16_t)seg;
-				sl_segment_get(f, seg);
+				r->win[r->now % WINDOWS].lent--;
 			}
 		} else {
 			b = sl_block_dup(f, first);

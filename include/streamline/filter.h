@@ -374,6 +374,10 @@ static inline uint64_t sl_seq(const struct sl_filter *f)
 int sl_segment_new(struct sl_filter *f, void *base, size_t len_bytes, bool pinned,
 		   void (*drop)(void *arg), void *arg);
 void sl_segment_get(struct sl_filter *f, int seg);
+/* As get, n times: for a source that then names the segment in up to n blocks without another
+ * call, and gives back with return what it did not need. */
+void sl_segment_lend(struct sl_filter *f, int seg, uint32_t n);
+void sl_segment_return(struct sl_filter *f, int seg, uint32_t n);
 /* A counted segment that its owner needs back soon (a window of a capture ring): a block
  * of it that is kept is copied first, and the copy counted. Before the first use. */
 void sl_segment_scarce(struct sl_filter *f, int seg);

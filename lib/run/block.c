@@ -75,6 +75,34 @@ void sl_bytes_put(struct sl_run *r, const struct sl_block *b)
 	sl_segs_unref(&r->segs, b->seg);
 }
 
+void sl_pool_settle(struct sl_shard *sh)
+{
+	struct sl_pool *p = &sh->pool;
+	uint32_t n = p->let_go;
+
+	p->let_go = 0;
+	if (n)
+		sl_segs_unref_n(&sh->run->segs, p->let_go_seg, n);
+}
+
+/* The usual end of a block: its segment is most often that of the one before. */
+static inline void let_go(struct sl_shard *sh, const struct sl_block *b)
+{
+	struct sl_pool *p = &sh->pool;
+
+	if (!b->seg)
+		return;
+	if (b->flags & SL_B_OWNED || sh->worker) {
+		sl_bytes_put(sh->run, b);
+		return;
+	}
+	if (p->let_go_seg != b->seg) {
+		sl_pool_settle(sh);
+		p->let_go_seg = b->seg;
+	}
+	p->let_go++;
+}
+
 static void bytes_get(struct sl_run *r, const struct sl_block *b)
 {
 	if (!b->seg)
@@ -87,7 +115,7 @@ static void bytes_get(struct sl_run *r, const struct sl_block *b)
 
 void sl_block_free(struct sl_shard *sh, struct sl_block *b)
 {
-	sl_bytes_put(sh->run, b);
+	let_go(sh, b);
 	sl_slot_free(sh, sl_slot(b));
 }
 
@@ -95,6 +123,7 @@ void sl_pool_done(struct sl_shard *sh)
 {
 	struct sl_pool *p = &sh->pool;
 
+	sl_pool_settle(sh);
 	for (unsigned int i = 0; i < p->n_chunks; i++)
 		free(p->chunks[i]);
 	free(p->chunks);

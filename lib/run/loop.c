@@ -163,6 +163,7 @@ static bool call_ready(struct sl_run *r, struct sl_inst *i)
 		sl_busy(&r->main, NULL);
 		sl_account_check(i);
 		sl_shard_drain(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS);
+		sl_pool_settle(&r->main);
 	}
 	if (n < 0 && n != SL_EOF && n != SL_AGAIN) {
 		i->failed = true;

@@ -143,6 +143,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 	sl_busy(&r->main, NULL);
 	sl_account_check(i);
 	sl_shard_drain(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS);
+	sl_pool_settle(&r->main);
 	if (r->seq != before) {
 		sl_shard_tick(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS, r->seq - 1, r->now_ns);
 		if (r->n_workers)

@@ -77,6 +77,7 @@ int sl_segs_init(struct sl_segs *t);
 void sl_segs_done(struct sl_segs *t);	/* drops what is still there */
 int sl_segs_add(struct sl_segs *t, void *base, size_t len, bool pinned, void (*drop)(void *), void *arg);
 void sl_segs_unref(struct sl_segs *t, unsigned int seg);
+void sl_segs_unref_n(struct sl_segs *t, unsigned int seg, uint32_t n);
 
 static inline void sl_segs_ref(struct sl_segs *t, unsigned int seg)
 {
@@ -95,6 +96,9 @@ struct sl_pool {
 	/* where sl_block_alloc() puts bytes: a counted segment */
 	uint32_t heap_seg, heap_used, heap_size;
 	uint8_t *heap;
+	/* Holds on one segment that were let go and are not given back yet: blocks come
+	 * by the hundred from the same one. Main thread alone; see sl_pool_settle(). */
+	uint32_t let_go_seg, let_go;
 };
 
 struct sl_slot *sl_slot_new(struct sl_shard *sh);	/* not cleared; NULL: no memory */
@@ -108,6 +112,7 @@ void sl_bytes_put(struct sl_run *r, const struct sl_block *b);	/* that hold alon
 #define SL_SOURCE_BYTES	(32u << 20)
 void sl_block_unpin(struct sl_inst *i, struct sl_block *b);
 void sl_pool_done(struct sl_shard *sh);
+void sl_pool_settle(struct sl_shard *sh);
 
 static inline struct sl_slot *sl_slot(struct sl_block *b)
 {

@@ -81,6 +81,11 @@ int sl_segs_add(struct sl_segs *t, void *base, size_t len, bool pinned, void (*d
 
 void sl_segs_unref(struct sl_segs *t, unsigned int seg)
 {
+	sl_segs_unref_n(t, seg, 1);
+}
+
+void sl_segs_unref_n(struct sl_segs *t, unsigned int seg, uint32_t n)
+{
 	struct sl_seg *s = &t->seg[seg];
 	void (*drop)(void *);
 	void *arg;
@@ -88,7 +93,7 @@ void sl_segs_unref(struct sl_segs *t, unsigned int seg)
 	if (s->pinned)
 		return;
 	/* acq_rel: what others read from the segment happened before it goes */
-	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+	if (atomic_fetch_sub_explicit(&s->refs, n, memory_order_acq_rel) != n)
 		return;
 	pthread_mutex_lock(&t->lock);
 	drop = s->drop;
@@ -126,6 +131,16 @@ void sl_segment_get(struct sl_filter *f, int seg)
 {
 	if (seg > 0)
 		sl_segs_ref(&sl_inst(f)->run->segs, (unsigned int)seg);
+}
+
+void sl_segment_lend(struct sl_filter *f, int seg, uint32_t n)
+{
+	atomic_fetch_add_explicit(&sl_inst(f)->run->segs.seg[seg].refs, n, memory_order_relaxed);
+}
+
+void sl_segment_return(struct sl_filter *f, int seg, uint32_t n)
+{
+	sl_segs_unref_n(&sl_inst(f)->run->segs, (unsigned int)seg, n);
 }
 
 void sl_segment_put(struct sl_filter *f, int seg)

@@ -160,6 +160,7 @@ int sl_shard_flush(struct sl_shard *sh, unsigned int part_mask)
 		i->flushed = true;
 		sl_account_check(i);
 	}
+	sl_pool_settle(sh);
 	return 0;
 }
 
