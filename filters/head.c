@@ -51,6 +51,14 @@ static int head_work(struct sl_filter *f, struct sl_batch *in)
 	return 0;
 }
 
+static int head_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	const struct head *h = state;
+
+	(void)shared;
+	return sl_kernel_set(k, "n", &h->n, sizeof(h->n));
+}
+
 static const char *const head_examples[] = {
 	"(pcapin web.pcap) > (head) > (print)",
 	"(pcapin web.pcap) > (tcp) -80-> (head 100) > (pcapout first.pcap)",
@@ -68,6 +76,7 @@ const struct sl_filter_type sl_head_type = {
 	.out	  = SL_SAME,
 	.need	  = SL_NEED_NONE,
 	.work	  = head_work,
+	.kernel	  = head_kernel,
 	.examples = head_examples,
 	.see_also = "sample, print",
 };

@@ -65,6 +65,7 @@ const struct sl_filter_type sl_icmp_type = {
 	.class	  = SL_CLASS_ICMP,
 	.flags	  = SL_F_SHARD,
 	.work	  = icmp_work,
+	.kernel	  = filter_kernel,
 	.examples = icmp_examples,
 	.see_also = "ip, ip6, bpf",
 };

@@ -33,6 +33,7 @@ const struct sl_filter_type sl_ip_type = {
 	.class	  = SL_CLASS_PROTO,
 	.flags	  = SL_F_SHARD,
 	.work	  = ip_work,
+	.kernel	  = filter_kernel,
 	.examples = ip_examples,
 	.see_also = "ip6, tcp, udp, icmp, bpf",
 };

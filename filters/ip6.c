@@ -33,6 +33,7 @@ const struct sl_filter_type sl_ip6_type = {
 	.class	  = SL_CLASS_PROTO,
 	.flags	  = SL_F_SHARD,
 	.work	  = ip6_work,
+	.kernel	  = filter_kernel,
 	.examples = ip6_examples,
 	.see_also = "ip, tcp, udp, icmp, bpf",
 };

@@ -33,10 +33,16 @@ static __always_inline int ports_class(struct sl_k *k)
 	return 0;
 }
 
-static __always_inline int ports_of(struct sl_k *k, __u8 proto)
+/* 0: TCP, UDP, or SCTP. */
+static __always_inline int ports_of(struct sl_k *k, __u8 want)
 {
+	__u8 proto;
+
 	sl_kdecode(k);
-	return k->b->proto == proto ? ports_class(k) : SL_K_DROP;
+	proto = k->b->proto;
+	if (want ? proto != want : proto != LAYER_TCP && proto != LAYER_UDP && proto != LAYER_SCTP)
+		return SL_K_DROP;
+	return ports_class(k);
 }
 
 #endif

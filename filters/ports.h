@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ports.h -- what tcp and udp share: pass the packets of one protocol, classed by port
+ * ports.h -- what tcp, udp and port share: pass packets, classed by port
  *
- * Both are this one state and this one loop; the protocol is the only difference,
+ * All are this one state and this one loop; the protocol is the only difference,
  * known when the loop is compiled.
  */
 #ifndef FILTERS_PORTS_H
@@ -30,6 +30,12 @@ struct ports {
 	SL_COUNT(struct ports, unreadable, .help = "packets whose header is cut or wrong, dropped"), \
 	{ }
 
+/* 0: any of the three. */
+static inline bool ports_wanted(uint8_t proto, uint8_t want)
+{
+	return want ? proto == want : proto == 6 || proto == 17 || proto == 132;
+}
+
 static inline __attribute__((always_inline))
 int ports_work(struct sl_filter *f, struct sl_batch *in, uint8_t proto)
 {
@@ -45,7 +51,7 @@ int ports_work(struct sl_filter *f, struct sl_batch *in, uint8_t proto)
 		if (ahead)
 			__builtin_prefetch(sl_frame(f, ahead));
 		sl_decode(b, frame);
-		if (b->proto != proto) {
+		if (!ports_wanted(b->proto, proto)) {
 			sl_drop(f, b);
 			continue;
 		}

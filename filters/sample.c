@@ -87,6 +87,16 @@ static int sample_work(struct sl_filter *f, struct sl_batch *in)
 	return 0;
 }
 
+static int sample_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	const struct sample *s = state;
+
+	(void)shared;
+	if (s->by == BY_FLOW)
+		sl_kernel_form(k, "sample-flow");
+	return sl_kernel_set(k, "n", &s->n, sizeof(s->n));
+}
+
 static const char *const sample_examples[] = {
 	"(pcapin web.pcap) > (sample 100) > (print)",
 	"(pcapin web.pcap) > (tcp) > (sample 10 by=flow) > (pcapout some.pcap)",
@@ -103,6 +113,7 @@ const struct sl_filter_type sl_sample_type = {
 	.in	  = SL_ANY,
 	.out	  = SL_SAME,
 	.work	  = sample_work,
+	.kernel	  = sample_kernel,
 	.examples = sample_examples,
 	.see_also = "head",
 };

@@ -60,6 +60,7 @@ const struct sl_filter_type sl_sourceport_type = {
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = sourceport_work,
+	.kernel	  = filter_kernel,
 	.examples = sourceport_examples,
 	.see_also = "tcp, udp",
 };

@@ -127,7 +127,7 @@ enum sl_class_type {
 	SL_CLASS_PORT,		/* TCP or UDP port; names from the service list */
 	SL_CLASS_PROTO,		/* IP protocol; names from the protocol list */
 	SL_CLASS_ICMP,		/* ICMP type */
-	SL_CLASS_NUMBER,	/* a plain number */
+	SL_CLASS_NUMBER,	/* a plain number; class_find() may know names for some */
 	SL_CLASS_GROUP,		/* names of the filter's own: class_find(), class_name() */
 };
 
@@ -194,7 +194,7 @@ struct sl_filter_type {
 	void (*release)(void *shared);
 
 	/* Name -> class, and back (writes into buf, returns it), of a node; for
-	 * SL_CLASS_GROUP and ports with `groups`. -ENOENT for a strange name.
+	 * SL_CLASS_GROUP, SL_CLASS_NUMBER and ports with `groups`. -ENOENT for a strange name.
 	 * class_at(): the i-th name, NULL beyond, for suggestions. */
 	int (*class_find)(const void *shared, const char *name, uint32_t *class_out);
 	const char *(*class_name)(const void *shared, uint32_t class, char *buf, size_t size);
@@ -439,6 +439,11 @@ bool sl_has_output(const struct sl_filter *f);
 int sl_kernel_set(struct sl_kernel *k, const char *name, const void *value, size_t size);
 int sl_kernel_table(struct sl_kernel *k, const char *map, const void *data, size_t size);
 int sl_kernel_form(struct sl_kernel *k, const char *name);
+/*
+ * A classic BPF program (n instructions as pcap_compile() makes them) runs in front of the form on
+ * packets of this LINKTYPE_; the form finds what it returned. Once for each link type.
+ */
+int sl_kernel_classic(struct sl_kernel *k, unsigned int link, const void *insns, unsigned int n);
 /* Not in the kernel, and why: "by=flow needs ...". Returns -ENOTSUP. */
 int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -74,10 +74,10 @@ static int class_find(const struct sl_node *classer, const char *name, uint32_t 
 	case SL_CLASS_ICMP:
 		return sl_icmp_find(name, out);
 	case SL_CLASS_GROUP:
+	case SL_CLASS_NUMBER:
 		if (classer->type->class_find && names_known(classer))
 			return classer->type->class_find(classer->shared, name, out);
 		break;
-	case SL_CLASS_NUMBER:
 	case SL_CLASS_NONE:
 		break;
 	}
@@ -152,9 +152,9 @@ static void near_names(struct sl_near *near, const struct sl_bstream *s, const s
 			sl_near_add(near, name, 3);
 		break;
 	case SL_CLASS_GROUP:
+	case SL_CLASS_NUMBER:
 		near_groups(near, classer, 3);
 		break;
-	case SL_CLASS_NUMBER:
 	case SL_CLASS_NONE:
 		break;
 	}

@@ -7,6 +7,8 @@
 /* The node that gave the blocks on an arrow their class, and whether it has names for them. */
 static const struct sl_node *classer_of(const struct sl_stream *s, bool *groups)
 {
+	const struct sl_filter_type *t;
+
 	for (unsigned int k = 0; k < s->tags.n_terms; k++) {
 		const struct sl_term *t = &s->tags.terms[k];
 
@@ -15,7 +17,10 @@ static const struct sl_node *classer_of(const struct sl_stream *s, bool *groups)
 			return s->from;
 		}
 	}
-	*groups = s->from->classer && s->from->classer->type->class == SL_CLASS_GROUP;
+	if (!s->from->classer)
+		return NULL;
+	t = s->from->classer->type;
+	*groups = t->class == SL_CLASS_GROUP || (t->class == SL_CLASS_NUMBER && t->class_name);
 	return s->from->classer;
 }
 
