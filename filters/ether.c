@@ -118,6 +118,7 @@ const struct sl_filter_type sl_ether_type = {
 	.values	    = ether_values,
 	.in	    = SL_PACKET,
 	.out	    = SL_PACKET,
+	.need	    = SL_NEED_HEADERS,
 	.class	    = SL_CLASS_NUMBER,
 	.flags	    = SL_F_SHARD,
 	.class_find = ether_class_find,

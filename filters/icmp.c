@@ -62,6 +62,7 @@ const struct sl_filter_type sl_icmp_type = {
 	.values	  = icmp_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_ICMP,
 	.flags	  = SL_F_SHARD,
 	.work	  = icmp_work,

@@ -30,6 +30,7 @@ const struct sl_filter_type sl_ip6_type = {
 	.group	  = "select",
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_PROTO,
 	.flags	  = SL_F_SHARD,
 	.work	  = ip6_work,

@@ -38,6 +38,7 @@ const struct sl_filter_type sl_port_type = {
 	.values	  = port_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = port_work,

@@ -112,6 +112,7 @@ const struct sl_filter_type sl_sample_type = {
 	.values	  = sample_values,
 	.in	  = SL_ANY,
 	.out	  = SL_SAME,
+	.need	  = SL_NEED_HEADERS,
 	.work	  = sample_work,
 	.kernel	  = sample_kernel,
 	.examples = sample_examples,

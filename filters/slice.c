@@ -78,6 +78,7 @@ const struct sl_filter_type sl_slice_type = {
 	.values	  = slice_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_NONE,
 	.flags	  = SL_F_SHARD,
 	.work	  = slice_work,
 	.kernel	  = slice_kernel,

@@ -57,6 +57,7 @@ const struct sl_filter_type sl_sourceport_type = {
 	.values	  = sourceport_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = sourceport_work,

@@ -14,7 +14,7 @@
  *
  *	(tcp) { -80-> (web: stats); -443-> (tls: stats) }
  *
- * The numbers are in the report: streamline run --report, and in its live line.
+ * The numbers are in the report of the run.
  */
 #include "filter.h"
 
@@ -68,6 +68,7 @@ const struct sl_filter_type sl_stats_type = {
 	.values	  = stats_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_NONE,
 	.work	  = stats_work,
 	.kernel	  = filter_kernel,
 	.examples = stats_examples,

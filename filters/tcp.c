@@ -45,6 +45,7 @@ const struct sl_filter_type sl_tcp_type = {
 	.values	  = tcp_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = tcp_work,

@@ -39,6 +39,7 @@ const struct sl_filter_type sl_udp_type = {
 	.values	  = udp_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_PORT,
 	.flags	  = SL_F_SHARD,
 	.work	  = udp_work,

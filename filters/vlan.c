@@ -81,6 +81,7 @@ const struct sl_filter_type sl_vlan_type = {
 	.values	  = vlan_values,
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
+	.need	  = SL_NEED_HEADERS,
 	.class	  = SL_CLASS_NUMBER,
 	.flags	  = SL_F_SHARD,
 	.work	  = vlan_work,
