@@ -21,6 +21,7 @@
  */
 #include <pcap/pcap.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -69,6 +70,26 @@ static int dlt_of(int link)
 	return link;
 }
 
+/* Words in why (PCAP_ERRBUF_SIZE); code is to be freed with pcap_freecode(). */
+static int compile_text(const char *expression, uint32_t netmask, int dlt, struct bpf_program *code, char *why)
+{
+	pcap_t *pcap;
+	int r = 0;
+
+	pthread_mutex_lock(&compiler);
+	pcap = pcap_open_dead(dlt, 262144);
+	if (!pcap) {
+		r = -ENOMEM;
+	} else if (pcap_compile(pcap, code, expression, 1, netmask) < 0) {
+		snprintf(why, PCAP_ERRBUF_SIZE, "%s", pcap_geterr(pcap));
+		r = -EINVAL;
+	}
+	if (pcap)
+		pcap_close(pcap);
+	pthread_mutex_unlock(&compiler);
+	return r;
+}
+
 /*
  * Compile for a DLT_ value. Returns 0, -EINVAL with libpcap's words in why (of
  * PCAP_ERRBUF_SIZE bytes), -ENOMEM.
@@ -76,29 +97,18 @@ static int dlt_of(int link)
 static int compile(const char *expression, uint32_t netmask, int dlt, struct sl_bpf **out, char *why)
 {
 	struct bpf_program code;
-	pcap_t *pcap;
-	int r;
+	int r = compile_text(expression, netmask, dlt, &code, why);
 
-	pthread_mutex_lock(&compiler);
-	pcap = pcap_open_dead(dlt, 262144);
-	if (!pcap) {
-		r = -ENOMEM;
-	} else if (pcap_compile(pcap, &code, expression, 1, netmask) < 0) {
-		snprintf(why, PCAP_ERRBUF_SIZE, "%s", pcap_geterr(pcap));
+	if (r < 0)
+		return r;
+	r = sl_bpf_new(code.bf_insns, code.bf_len, out);
+	pcap_freecode(&code);
+	if (r == -EINVAL)
+		snprintf(why, PCAP_ERRBUF_SIZE, "libpcap made a program that is not valid");
+	if (r == -ENOTSUP) {
+		snprintf(why, PCAP_ERRBUF_SIZE, "direction and interface are not told on this link type");
 		r = -EINVAL;
-	} else {
-		r = sl_bpf_new(code.bf_insns, code.bf_len, out);
-		pcap_freecode(&code);
-		if (r == -EINVAL)
-			snprintf(why, PCAP_ERRBUF_SIZE, "libpcap made a program that is not valid");
-		if (r == -ENOTSUP) {
-			snprintf(why, PCAP_ERRBUF_SIZE, "direction and interface are not told on this link type");
-			r = -EINVAL;
-		}
 	}
-	if (pcap)
-		pcap_close(pcap);
-	pthread_mutex_unlock(&compiler);
 	return r;
 }
 
@@ -225,6 +235,48 @@ static void bpf_close(struct sl_filter *f)
 		sl_bpf_free(s->programs[i].vm);
 }
 
+/*
+ * In the kernel each link type that an interface can have, or that captures often have, gets
+ * a program; packets of others are lost as those of links without meaning are.
+ */
+static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	static const int links[] = {
+		1, 101, 113, 276, 0, 108, 228, 229, 12, 127, 105, 119, 192, 9, 50, 104, 107, 117, 253,
+	};
+	const struct bpf *s = state;
+	char why[PCAP_ERRBUF_SIZE];
+	struct bpf_program code;
+	struct sl_bpf *vm;
+	bool any = false;
+	uint32_t netmask = 0;
+	int r;
+
+	(void)shared;
+	parse_netmask(s->netmask, &netmask);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		r = compile_text(s->expression, netmask, dlt_of(links[i]), &code, why);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 && is_of_text(why))
+			return sl_kernel_refuse(k, "%s", why);
+		if (r < 0)
+			continue;
+		vm = NULL;
+		r = sl_bpf_new(code.bf_insns, code.bf_len, &vm);	/* as the C form, it asks for bytes alone */
+		sl_bpf_free(vm);
+		if (!r)
+			r = sl_kernel_classic(k, (unsigned int)links[i], code.bf_insns, code.bf_len);
+		else if (r != -ENOMEM)
+			r = 1;
+		pcap_freecode(&code);
+		if (r < 0)
+			return r;
+		any |= r == 0;
+	}
+	return any ? 0 : sl_kernel_refuse(k, "the expression has no meaning on links of interfaces");
+}
+
 static const char *const bpf_examples[] = {
 	"(pcapin web.pcap) > (bpf 'tcp port 80 and host 192.0.2.1') > (count)",
 	"(pcapin web.pcap) > (bpf 'tcp[tcpflags] & tcp-syn != 0') > (print)",
@@ -244,6 +296,7 @@ const struct sl_filter_type sl_bpf_type = {
 	.open	  = bpf_open,
 	.work	  = bpf_work,
 	.close	  = bpf_close,
+	.kernel	  = bpf_kernel,
 	.examples = bpf_examples,
 	.see_also = "tcp, udp, ip",
 };

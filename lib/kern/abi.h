@@ -32,6 +32,7 @@
 #define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
 #define SL_K_NONE	0xffffffffu
 #define SL_K_SOLE	0x80000000u
+#define SL_K_SAID_NOTHING (1ull << 32)	/* no classic program for packets of this link */
 #define SL_K_DOZE	0x80000000u	/* of waiting: the reader naps, wake it when a quarter is full */
 
 enum sl_khook {
@@ -157,6 +158,7 @@ struct sl_kscratch {
 	__u64 seq, pos;			/* (commit) of this CPU's ring */
 	__u64 tail;			/* (commit) lowest tail seen */
 	__u64 gso_frames, came;
+	__u64 said;			/* by the classic program in front of a form: kern/body.h */
 	struct sl_kentry entries[SL_K_ENTRIES];
 	__u32 streams[SL_K_ENTRIES];	/* where each entry was counted ... */
 	__u32 stages[SL_K_ENTRIES];	/* ... by whom; with SL_K_SOLE, no other arrow took it */

@@ -53,6 +53,39 @@ int sl_kernel_form(struct sl_kernel *k, const char *name)
 	return 0;
 }
 
+/*
+ * Compiled as well, so that what the compiler does not take is known when the plan asks. What
+ * it takes for one hook, it takes for the other.
+ */
+int sl_kernel_classic(struct sl_kernel *k, unsigned int link, const void *insns, unsigned int n)
+{
+	const struct sl_cbpf_target t = { .hook = SL_CBPF_SKB, .win = 256, .stack = -SL_CBPF_STACK };
+	struct sl_kernel_classic **at = &k->classic, *c;
+	unsigned int n_body, before = 0;
+	struct bpf_insn *body;
+	const char *why = NULL;
+	int r = sl_cbpf_compile(insns, n, &t, &body, &n_body, &why);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : sl_kernel_refuse(k, "%s", why);
+	free(body);
+	for (; *at; at = &(*at)->next)
+		before++;
+	if (before == SL_KERNEL_LINKS)
+		return sl_kernel_refuse(k, "it has programs for more than %d link types", SL_KERNEL_LINKS);
+	c = calloc(1, sizeof(*c) + n * sizeof(*c->insns));
+	if (!c) {
+		k->failed = true;
+		return -ENOMEM;
+	}
+	c->link = (uint16_t)link;
+	c->n = n;
+	c->insns = (struct sl_cbpf_insn *)(c + 1);
+	memcpy(c->insns, insns, n * sizeof(*c->insns));
+	*at = c;
+	return 0;
+}
+
 int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...)
 {
 	va_list ap;
@@ -77,7 +110,7 @@ int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const vo
 		return r;
 	if (k->failed)
 		return -ENOMEM;
-	if (!(t->flags & SL_F_LIVE) && !k->code && !sl_kernel_object(k->form))
+	if (!(t->flags & SL_F_LIVE) && !sl_kernel_object(k->form))
 		return sl_kernel_refuse(k, "its kernel form '%s' is not in this library", k->form);
 	return 0;
 }
@@ -85,12 +118,16 @@ int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const vo
 void sl_kernel_done(struct sl_kernel *k)
 {
 	struct sl_kernel_item *i, *next;
+	struct sl_kernel_classic *c, *after;
 
 	for (i = k->items; i; i = next) {
 		next = i->next;
 		free(i);
 	}
-	free(k->code);
+	for (c = k->classic; c; c = after) {
+		after = c->next;
+		free(c);
+	}
 	*k = (struct sl_kernel){ 0 };
 }
 

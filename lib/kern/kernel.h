@@ -8,6 +8,7 @@
 #ifndef SL_KERN_KERNEL_H
 #define SL_KERN_KERNEL_H
 
+#include "kern/cbpf.h"
 #include "streamline/filter.h"
 
 struct sl_kernel_item {		/* a variable or the contents of a map */
@@ -18,12 +19,19 @@ struct sl_kernel_item {		/* a variable or the contents of a map */
 	char name[32];
 };
 
+enum { SL_KERNEL_LINKS = 32 };	/* link types that one filter has classic programs for */
+
+struct sl_kernel_classic {	/* a classic BPF program in front of the form: kern/body.h */
+	struct sl_kernel_classic *next;
+	uint16_t link;
+	unsigned int n;
+	struct sl_cbpf_insn *insns;
+};
+
 struct sl_kernel {
 	char form[32];			/* object: "tcp" for tcp.bpf.c */
 	struct sl_kernel_item *items;
-	/* a generated body instead of a compiled one: struct bpf_insn, see sl_kernel_code() */
-	void *code;
-	unsigned int n_code;
+	struct sl_kernel_classic *classic;	/* in the order in which they were said */
 	bool failed;			/* out of memory */
 	char why[256];			/* why not */
 };

@@ -21,6 +21,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "kern/body.h"
 #include "kern/kernel.h"
 #include "kern/objects.h"
 
@@ -198,6 +199,27 @@ static bool keep_object(struct sl_kpart *p, struct bpf_object *o)
 	return true;
 }
 
+/* The form once more, behind the classic programs that its filter said. */
+static int load_behind(struct sl_kpart *p, const struct load *l, const struct bpf_program *prog,
+		       struct sl_kpart_error *e)
+{
+	char *log = calloc(1, LOG_BYTES);
+	int fd;
+
+	if (!log)
+		return sl_kpart_fail(e, l->stage, ENOMEM, "out of memory");
+	fd = sl_kbody_load(l->said, p->o.hook, p->scratch_fd, bpf_program__insns(prog),
+			   (unsigned int)bpf_program__insn_cnt(prog), log, LOG_BYTES);
+	if (fd < 0) {
+		e->verifier = last_words(log);
+		sl_kpart_fail(e, l->stage, fd, "the kernel does not take the kernel form '%s'", l->form);
+	} else {
+		p->behind_fd[l->stage] = fd;
+	}
+	free(log);
+	return fd;
+}
+
 /* Loads an object; its program's descriptor, or a negative errno with *e filled. */
 static int load_object(struct sl_kpart *p, const struct load *l, struct sl_kpart_error *e)
 {
@@ -233,7 +255,7 @@ static int load_object(struct sl_kpart *p, const struct load *l, struct sl_kpart
 	r = fill_tables(o, l->said);
 	if (r < 0)
 		return sl_kpart_fail(e, l->stage, r, "cannot fill the tables of the kernel form '%s'", l->form);
-	return bpf_program__fd(prog);
+	return l->said && l->said->classic ? load_behind(p, l, prog, e) : bpf_program__fd(prog);
 }
 
 static int join(struct sl_kpart *p, unsigned int stage, int prog_fd, struct sl_kpart_error *e)
@@ -362,6 +384,7 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	p->o.stages = NULL;
 	memcpy(p->stages, o->stages, o->n_stages * sizeof(*o->stages));
 	p->commit = o->n_stages;
+	memset(p->behind_fd, -1, sizeof(p->behind_fd));
 	p->scratch_fd = p->stages_fd = p->replay_fd = -1;
 	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes);
 	if (r < 0) {
@@ -438,6 +461,9 @@ void sl_kpart_free(struct sl_kpart *p)
 	for (unsigned int i = 0; i < p->n_objects; i++)
 		bpf_object__close(p->objects[i]);
 	free(p->objects);
+	for (unsigned int i = 0; i < SL_K_STAGES; i++)
+		if (p->behind_fd[i] >= 0)
+			close(p->behind_fd[i]);
 	free(p->hooked);
 	if (p->stages_fd >= 0)
 		close(p->stages_fd);

@@ -56,6 +56,7 @@ struct sl_kpart {
 	struct sl_krings rings;
 	struct bpf_object **objects;
 	unsigned int n_objects;
+	int behind_fd[SL_K_STAGES];	/* programs that begin with classic ones; -1: none */
 	struct sl_khooked *hooked;
 	unsigned int n_hooked;
 	const char *how;
