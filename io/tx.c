@@ -17,7 +17,9 @@
  * sources that can wait are not read meanwhile; "waits" counts that. Two interfaces
  * become a bridge by
  *
- *	(rx eth0) > (tx eth1); (rx eth1) > (tx eth0)
+ *	(rx eth0 direction=in) > (tx eth1); (rx eth1 direction=in) > (tx eth0)
+ *
+ * (without direction=in each would see, and send back, what the other sends).
  *
  * Lost, with the reason, are frames that the interface can't carry: larger than its
  * MTU, shorter than a link header, of another link type than it has; and those
