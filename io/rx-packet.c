@@ -37,11 +37,11 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "net/ifaces.h"
 #include "rx.h"
+#include "rx-missed.h"
 
 #ifndef TP_STATUS_GSO_TCP
 #define TP_STATUS_GSO_TCP	(1 << 8)	/* newer kernels say so */
@@ -81,10 +81,9 @@ struct port {				/* an interface */
 	unsigned int next;		/* chunk to be read next */
 	struct chunk *now;		/* being read; NULL: none */
 	struct tpacket3_hdr *pkt;	/* the packet to be read next */
-	uint32_t left;			/* packets in it that are not read, pkt included */
+	uint32_t left;			/* packets in it that are not read, pkt included; as many are lent ahead */
 	uint64_t time_ns;		/* of pkt */
-	uint64_t last_missed;
-	bool missed_known;
+	struct rx_missed missed;
 };
 
 struct packet_rx {
@@ -95,16 +94,7 @@ struct packet_rx {
 	unsigned int n_prog;
 	bool stopped;
 	uint64_t stopped_ns;
-	uint64_t freezes;		/* how often a ring was full */
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- rings ----------------------------------------------------------- */
 
@@ -285,7 +275,6 @@ static int port_bind(struct rx *rx, struct port *p)
 		return -errno;
 	p->bound = true;
 	p->bound_to = i->ifindex;
-	p->missed_known = false;
 	if (rx->promisc && setsockopt(p->ring->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof(m)) < 0)
 		return -errno;
 	return 0;
@@ -339,7 +328,7 @@ static void packet_close(struct sl_filter *f, struct rx *rx)
 		return;
 	for (unsigned int i = 0; i < s->n; i++) {
 		if (s->port[i] && s->port[i]->now)
-			sl_segment_put(f, s->port[i]->now->seg);
+			sl_segment_return(f, s->port[i]->now->seg, s->port[i]->left + 1);
 		port_free(s->port[i]);
 	}
 	if (s->epoll_fd >= 0)
@@ -349,7 +338,26 @@ static void packet_close(struct sl_filter *f, struct rx *rx)
 	rx->priv = NULL;
 }
 
-static void packet_stats(struct sl_filter *f, struct rx *rx);
+/* Read what the kernel counted; reading sets it to zero. */
+static void count(struct sl_filter *f, struct rx *rx, bool last)
+{
+	struct packet_rx *s = rx->priv;
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct port *p = s->port[i];
+		struct tpacket_stats_v3 st;
+		socklen_t len = sizeof(st);
+
+		if (!p)
+			continue;
+		if (getsockopt(p->ring->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0 && st.tp_drops) {
+			sl_count_add(&rx->dropped, st.tp_drops);
+			sl_lost_bytes(f, st.tp_drops, 0, "ring full");
+		}
+		if (p->bound)
+			sl_count_add(&rx->missed, rx_missed(&p->missed, p->bound_to, last));
+	}
+}
 
 static int packet_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 {
@@ -384,7 +392,7 @@ static int packet_open(struct sl_filter *f, struct rx *rx, char *why, size_t siz
 	if (r < 0)
 		packet_close(f, rx);
 	else
-		packet_stats(f, rx);	/* what was missed before is not ours */
+		count(f, rx, true);	/* what was missed before is not ours */
 	return r;
 }
 
@@ -446,6 +454,7 @@ static bool look(struct sl_filter *f, struct port *p, int *error)
 	p->pkt = (struct tpacket3_hdr *)((uint8_t *)c->desc + c->desc->hdr.bh1.offset_to_first_pkt);
 	if (!p->left)
 		return look(f, p, error);
+	sl_segment_lend(f, c->seg, p->left);
 	p->time_ns = time_of(p->pkt);
 	return true;
 }
@@ -487,7 +496,6 @@ static int deliver(struct sl_filter *f, struct rx *rx, struct port *p)
 				len = snap_of(rx);
 		}
 	}
-	sl_segment_get(f, p->now->seg);
 	b->seg = (uint16_t)p->now->seg;
 	b->off = (uint64_t)(at - (uint8_t *)p->now->desc);
 	b->time_ns = p->time_ns;
@@ -575,8 +583,10 @@ static int packet_pull(struct sl_filter *f, struct rx *rx, unsigned int max, boo
 	}
 	if (!drain)
 		return 0;
-	if (s->stopped && (!owes(s) || clock_ns() - s->stopped_ns > LATE_NS + (uint64_t)rx->delay))
+	if (s->stopped && (!owes(s) || rx_clock_ns(CLOCK_MONOTONIC) - s->stopped_ns > LATE_NS + (uint64_t)rx->delay)) {
+		count(f, rx, true);
 		return SL_EOF;
+	}
 	clear(s, 1);
 	return 0;
 }
@@ -589,7 +599,7 @@ static void packet_stop(struct sl_filter *f, struct rx *rx)
 	if (s->stopped)
 		return;
 	s->stopped = true;
-	s->stopped_ns = clock_ns();
+	s->stopped_ns = rx_clock_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < s->n; i++)
 		if (s->port[i])
 			attach(rx, s, s->port[i], true);
@@ -597,29 +607,7 @@ static void packet_stop(struct sl_filter *f, struct rx *rx)
 
 static void packet_stats(struct sl_filter *f, struct rx *rx)
 {
-	struct packet_rx *s = rx->priv;
-
-	(void)f;
-	for (unsigned int i = 0; i < s->n; i++) {
-		struct port *p = s->port[i];
-		struct tpacket_stats_v3 st;
-		struct sl_iface_stats ifs;
-		socklen_t len = sizeof(st);
-
-		if (!p)
-			continue;
-		/* reading sets them to zero */
-		if (getsockopt(p->ring->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0) {
-			sl_count_add(&rx->dropped, st.tp_drops);
-			s->freezes += st.tp_freeze_q_cnt;
-		}
-		if (p->bound && sl_iface_stats(p->bound_to, &ifs) == 0) {
-			if (p->missed_known && ifs.rx_missed > p->last_missed)
-				sl_count_add(&rx->missed, ifs.rx_missed - p->last_missed);
-			p->last_missed = ifs.rx_missed;
-			p->missed_known = true;
-		}
-	}
+	count(f, rx, false);
 }
 
 const struct rx_carrier rx_packet = {

@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "rx.h"
+#include "rx-missed.h"
 
 #define SNAP_ALL	262144
 #define BUFFER		(16u << 20)	/* of all interfaces together */
@@ -28,8 +28,8 @@
 
 struct port {
 	pcap_t *pcap;			/* NULL: not open */
-	int fd;
-	uint64_t last_drop, last_ifdrop;
+	int fd, ifindex;
+	uint32_t last_drop, last_ifdrop;
 	bool ended;			/* no more from it until changed() */
 };
 
@@ -40,14 +40,6 @@ struct pcap_rx {
 	bool stopped;
 	uint64_t stopped_ns;
 };
-
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* DLT_ values are those of files but for a few. */
 static uint16_t link_of(pcap_t *p)
@@ -96,7 +88,7 @@ static int port_open(struct rx *rx, struct pcap_rx *s, unsigned int i, char *why
 		snprintf(why, size, "%s: %s", at->name, text);
 		return -EIO;
 	}
-	*p = (struct port){ .pcap = pc, .fd = -1 };
+	*p = (struct port){ .pcap = pc, .fd = -1, .ifindex = at->ifindex };
 	pcap_set_snaplen(pc, rx->snap && rx->snap < SNAP_ALL ? (int)rx->snap : SNAP_ALL);
 	pcap_set_promisc(pc, rx->promisc);
 	pcap_set_timeout(pc, rx->delay < 1000000 ? 1 : (int)(rx->delay / 1000000));
@@ -162,8 +154,9 @@ static int pcap_rx_open(struct sl_filter *f, struct rx *rx, char *why, size_t si
 		r = -errno;
 		snprintf(why, size, "%s", strerror(errno));
 	}
+	/* one that is down can't be opened before it comes up */
 	for (; r == 0 && s->n < rx->n_ifs; s->n++)
-		if (!rx->ifs[s->n].gone)
+		if (!rx->ifs[s->n].gone && rx->ifs[s->n].up)
 			r = port_open(rx, s, s->n, why, size);
 	if (!r)
 		r = rx_wait(f, rx, s->epoll_fd);
@@ -172,16 +165,47 @@ static int pcap_rx_open(struct sl_filter *f, struct rx *rx, char *why, size_t si
 	return r;
 }
 
+static void count(struct sl_filter *f, struct rx *rx, struct port *p)
+{
+	struct pcap_stat st;
+	uint32_t drop, ifdrop;
+
+	if (!p->pcap || pcap_stats(p->pcap, &st) < 0)
+		return;
+	/* counters of 32 bits that begin at 0 */
+	drop = st.ps_drop - p->last_drop;
+	ifdrop = st.ps_ifdrop - p->last_ifdrop;
+	p->last_drop = st.ps_drop;
+	p->last_ifdrop = st.ps_ifdrop;
+	sl_count_add(&rx->dropped, drop);
+	sl_count_add(&rx->missed, ifdrop);
+	if (drop)
+		sl_lost_bytes(f, drop, 0, "ring full");
+}
+
+static void pcap_rx_stats(struct sl_filter *f, struct rx *rx)
+{
+	struct pcap_rx *s = rx->priv;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		count(f, rx, &s->port[i]);
+}
+
 static int pcap_rx_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 {
 	struct pcap_rx *s = rx->priv;
 	char why[PCAP_ERRBUF_SIZE + 64];
+	struct port *p;
 
-	(void)f;
 	while (s->n < rx->n_ifs)
 		s->port[s->n++] = (struct port){ .fd = -1 };
-	port_close(s, &s->port[i]);
-	if (rx->ifs[i].gone || s->stopped)
+	p = &s->port[i];
+	if (!rx->ifs[i].gone && p->pcap && !p->ended && p->ifindex == rx->ifs[i].ifindex)
+		return 0;
+	count(f, rx, p);
+	port_close(s, p);
+	/* libpcap opens none that is down */
+	if (rx->ifs[i].gone || !rx->ifs[i].up || s->stopped)
 		return 0;
 	return port_open(rx, s, i, why, sizeof(why));
 }
@@ -254,7 +278,7 @@ static bool all_ended(const struct pcap_rx *s)
 static int pcap_rx_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain)
 {
 	struct pcap_rx *s = rx->priv;
-	bool late = drain && clock_ns() - s->stopped_ns > (uint64_t)rx->delay + LATE_NS;
+	bool late = drain && rx_clock_ns(CLOCK_REALTIME) - s->stopped_ns > (uint64_t)rx->delay + LATE_NS;
 	struct epoll_event ev;
 	unsigned int n = 0;
 
@@ -271,8 +295,10 @@ static int pcap_rx_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bo
 		return (int)n;
 	if (!drain)
 		return 0;
-	if (late || all_ended(s))
+	if (late || all_ended(s)) {
+		pcap_rx_stats(f, rx);
 		return SL_EOF;
+	}
 	epoll_wait(s->epoll_fd, &ev, 1, 1);
 	return 0;
 }
@@ -283,26 +309,7 @@ static void pcap_rx_stop(struct sl_filter *f, struct rx *rx)
 
 	(void)f;
 	s->stopped = true;
-	s->stopped_ns = clock_ns();
-}
-
-static void pcap_rx_stats(struct sl_filter *f, struct rx *rx)
-{
-	struct pcap_rx *s = rx->priv;
-
-	(void)f;
-	for (unsigned int i = 0; i < s->n; i++) {
-		struct port *p = &s->port[i];
-		struct pcap_stat st;
-
-		if (!p->pcap || pcap_stats(p->pcap, &st) < 0)
-			continue;
-		/* counters of 32 bits that begin at 0 */
-		sl_count_add(&rx->dropped, (uint32_t)(st.ps_drop - p->last_drop));
-		sl_count_add(&rx->missed, (uint32_t)(st.ps_ifdrop - p->last_ifdrop));
-		p->last_drop = st.ps_drop;
-		p->last_ifdrop = st.ps_ifdrop;
-	}
+	s->stopped_ns = rx_clock_ns(CLOCK_REALTIME);
 }
 
 const struct rx_carrier rx_pcap = {

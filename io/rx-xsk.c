@@ -29,7 +29,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -38,6 +37,7 @@
 #include "kern/objects.h"
 #include "net/ifaces.h"
 #include "rx.h"
+#include "rx-missed.h"
 #include "rx-xsk.h"
 
 #ifndef AF_XDP
@@ -92,8 +92,9 @@ struct port {				/* an interface */
 	int link_fd, ifindex;
 	struct queue *q[RX_XSK_QUEUES];
 	unsigned int n_q;
-	uint64_t last_missed;
-	bool missed_known, native;
+	uint32_t slot_len;
+	struct rx_missed missed;
+	bool native;
 };
 
 struct xsk_rx {
@@ -101,14 +102,6 @@ struct xsk_rx {
 	unsigned int n, turn;
 	int epoll_fd;
 };
-
-static uint64_t clock_at(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- queues --------------------------------------------------------- */
 
@@ -358,17 +351,24 @@ static int add_queue(struct xsk_rx *s, struct port *p, unsigned int i, uint32_t 
 	return r < 0 ? -errno : 0;
 }
 
+/* What holds a frame; UINT32_MAX: nothing does. */
+static uint32_t slot_for(uint32_t mtu)
+{
+	return mtu + FRAME_EXTRA <= SLOT_SMALL - HEADROOM ? SLOT_SMALL :
+	       mtu + FRAME_EXTRA <= SLOT_LARGE - HEADROOM ? SLOT_LARGE : UINT32_MAX;
+}
+
 static int port_new(struct rx *rx, struct xsk_rx *s, unsigned int i, char *why, size_t size)
 {
 	const struct rx_if *at = &rx->ifs[i];
 	uint64_t bytes = (rx->buffer ? rx->buffer : BUFFER) / (rx->n_ifs ? rx->n_ifs : 1);
-	uint32_t slot_len = at->mtu + FRAME_EXTRA <= SLOT_SMALL - HEADROOM ? SLOT_SMALL : SLOT_LARGE;
+	uint32_t slot_len = slot_for(at->mtu);
 	unsigned int n = n_queues(at->name);
 	const char *step = "its program";
 	struct port *p;
 	int r;
 
-	if (at->link != SL_LINK_ETHERNET || at->mtu + FRAME_EXTRA > SLOT_LARGE - HEADROOM) {
+	if (at->link != SL_LINK_ETHERNET || slot_len == UINT32_MAX) {
 		snprintf(why, size, at->link != SL_LINK_ETHERNET ? "%s: only for Ethernet" :
 			 "%s: frames of MTU %u don't fit into a page", at->name, at->mtu);
 		return -ENOTSUP;
@@ -378,6 +378,7 @@ static int port_new(struct rx *rx, struct xsk_rx *s, unsigned int i, char *why, 
 		return -ENOMEM;
 	p->link_fd = -1;
 	p->ifindex = at->ifindex;
+	p->slot_len = slot_len;
 	r = n > RX_XSK_QUEUES ? -E2BIG : load(p);
 	if (!r) {
 		step = "XDP";
@@ -398,34 +399,36 @@ static int port_new(struct rx *rx, struct xsk_rx *s, unsigned int i, char *why, 
 	return 0;
 }
 
-static void xsk_stats(struct sl_filter *f, struct rx *rx)
+static void count(struct sl_filter *f, struct rx *rx, bool last)
 {
 	struct xsk_rx *s = rx->priv;
 
-	(void)f;
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct port *p = s->port[i];
-		struct sl_iface_stats ifs;
 
 		for (unsigned int k = 0; p && k < p->n_q; k++) {
 			struct xdp_statistics st = { 0 };
 			socklen_t len = sizeof(st);
-			uint64_t sum;
+			uint64_t more;
 
 			/* kernels before 5.9 know the first three alone */
-			if (p->q[k]->fd < 0 || getsockopt(p->q[k]->fd, SOL_XDP, XDP_STATISTICS, &st, &len) < 0)
+			if (getsockopt(p->q[k]->fd, SOL_XDP, XDP_STATISTICS, &st, &len) < 0)
 				continue;
-			sum = st.rx_dropped + st.rx_ring_full;
-			sl_count_add(&rx->dropped, sum - p->q[k]->last_dropped);
-			p->q[k]->last_dropped = sum;
+			more = st.rx_dropped + st.rx_ring_full - p->q[k]->last_dropped;
+			if (!more)
+				continue;
+			p->q[k]->last_dropped += more;
+			sl_count_add(&rx->dropped, more);
+			sl_lost_bytes(f, more, 0, "ring full");
 		}
-		if (p && sl_iface_stats(p->ifindex, &ifs) == 0) {
-			if (p->missed_known && ifs.rx_missed > p->last_missed)
-				sl_count_add(&rx->missed, ifs.rx_missed - p->last_missed);
-			p->last_missed = ifs.rx_missed;
-			p->missed_known = true;
-		}
+		if (p)
+			sl_count_add(&rx->missed, rx_missed(&p->missed, p->ifindex, last));
 	}
+}
+
+static void xsk_stats(struct sl_filter *f, struct rx *rx)
+{
+	count(f, rx, false);
 }
 
 static void xsk_close(struct sl_filter *f, struct rx *rx)
@@ -477,7 +480,7 @@ static int xsk_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 		snprintf(rx->took, sizeof(rx->took), "AF_XDP socket, %s XDP, %s, %u queue%s",
 			 p->native ? "native" : "generic", p->q[0]->zero_copy ? "zero copy" : "one copy",
 			 p->n_q, p->n_q == 1 ? "" : "s");
-	xsk_stats(f, rx);
+	count(f, rx, true);	/* what was missed before is not ours */
 	return 0;
 }
 
@@ -486,11 +489,13 @@ static int xsk_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 	struct xsk_rx *s = rx->priv;
 	char why[160];
 
-	(void)f;
 	while (s->n < rx->n_ifs)
 		s->port[s->n++] = NULL;
-	if (!rx->ifs[i].gone && s->port[i] && s->port[i]->ifindex == rx->ifs[i].ifindex)
+	if (!rx->ifs[i].gone && s->port[i] && s->port[i]->ifindex == rx->ifs[i].ifindex &&
+	    slot_for(rx->ifs[i].mtu) <= s->port[i]->slot_len)
 		return 0;
+	if (s->port[i])
+		count(f, rx, false);
 	port_free(s->port[i]);
 	s->port[i] = NULL;
 	return rx->ifs[i].gone || rx->stopped ? 0 : port_new(rx, s, i, why, sizeof(why));
@@ -522,6 +527,7 @@ static int deliver(struct sl_filter *f, struct rx *rx, unsigned int i, struct qu
 	uint64_t now, to_real;
 	const struct rx_xsk_mark *mark;
 	struct lot *l;
+	int r;
 
 	if (!n)
 		return 0;
@@ -540,8 +546,9 @@ static int deliver(struct sl_filter *f, struct rx *rx, unsigned int i, struct qu
 	}
 	atomic_fetch_add_explicit(&q->refs, 1, memory_order_relaxed);
 	sl_segment_scarce(f, l->seg);
-	now = clock_at(CLOCK_REALTIME);
-	to_real = now - clock_at(CLOCK_MONOTONIC);
+	now = rx_clock_ns(CLOCK_REALTIME);
+	to_real = now - rx_clock_ns(CLOCK_MONOTONIC);
+	sl_segment_lend(f, l->seg, n);
 	for (; l->n < n; at++) {
 		const struct xdp_desc *d = &((const struct xdp_desc *)q->recv.desc)[at & (q->n_slots - 1)];
 		struct sl_block *b = sl_block_new(f);
@@ -549,7 +556,6 @@ static int deliver(struct sl_filter *f, struct rx *rx, unsigned int i, struct qu
 		if (!b)
 			break;
 		l->slot[l->n++] = d->addr & ~(uint64_t)(q->slot_len - 1);
-		sl_segment_get(f, l->seg);
 		mark = (const void *)(q->mem + d->addr - sizeof(*mark));
 		b->seg = (uint16_t)l->seg;
 		b->off = d->addr;
@@ -561,11 +567,12 @@ static int deliver(struct sl_filter *f, struct rx *rx, unsigned int i, struct qu
 		b->flags |= SL_B_NANO | SL_B_IN;
 		sl_emit(f, 0, b);
 	}
-	n = l->n;
 	/* release: we are done with the descriptors before the kernel writes new ones */
 	__atomic_store_n(q->recv.consumer, at, __ATOMIC_RELEASE);
-	sl_segment_put(f, l->seg);
-	return n ? (int)n : -ENOMEM;
+	r = l->n ? (int)l->n : -ENOMEM;
+	/* our own hold, and those that no block took over; the lot may be gone after that */
+	sl_segment_return(f, l->seg, 1 + n - l->n);
+	return r;
 }
 
 /* The kernel asks to be told of new slots; and sockets may have lost their interface. */
@@ -617,8 +624,10 @@ static int xsk_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool d
 	s->turn++;
 	if (n)
 		return (int)n;
-	if (drain)
+	if (drain) {
+		count(f, rx, true);
 		return SL_EOF;
+	}
 	look_after(s);
 	return 0;
 }

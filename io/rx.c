@@ -293,7 +293,7 @@ static int watch_ifs(struct sl_filter *f, struct rx *rx)
 	int r = sl_ifwatch_open(is_any(rx), &rx->watch);
 
 	for (unsigned int i = 0; !r && i < rx->n_ifs; i++) {
-		r = sl_ifwatch_add(rx->watch, rx->ifs[i].name);
+		r = rx->ifs[i].watch = sl_ifwatch_add(rx->watch, rx->ifs[i].name);
 		r = r < 0 ? r : 0;
 	}
 	return r ? r : rx_wait(f, rx, sl_ifwatch_fd(rx->watch));
@@ -320,36 +320,54 @@ static int rx_open(struct sl_filter *f)
 	return 0;
 }
 
-static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *ev)
+/* The interface that an event is about; NULL: none of ours. */
+static struct rx_if *find_watch(struct rx *rx, const struct sl_ifevent *ev)
 {
 	struct rx_if *i;
 
-	if (ev->watch < 0 || (unsigned int)ev->watch >= RX_IFS_MAX)
+	for (unsigned int k = 0; k < rx->n_ifs; k++)
+		if (rx->ifs[k].watch == ev->watch)
+			return &rx->ifs[k];
+	/* any: one that came later, or was down until now */
+	if (!is_any(rx) || ev->what & SL_IF_GONE || !ev->iface.up || ev->iface.link == SL_LINK_NONE ||
+	    rx->n_ifs == RX_IFS_MAX || add_if(rx, &ev->iface) < 0)
+		return NULL;
+	i = &rx->ifs[rx->n_ifs - 1];
+	i->watch = ev->watch;
+	i->up = false;			/* as far as we knew */
+	return i;
+}
+
+static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *ev)
+{
+	struct rx_if *i = find_watch(rx, ev);
+	const char *was;
+	int r = 0;
+
+	if (!i)
 		return;
-	if ((unsigned int)ev->watch >= rx->n_ifs) {
-		/* any: one that came later */
-		if (ev->iface.link == SL_LINK_NONE || add_if(rx, &ev->iface) < 0)
-			return;
-		rx->ifs[rx->n_ifs - 1].ifindex = 0;
-	}
-	i = &rx->ifs[ev->watch];
-	if (ev->what & SL_IF_GONE) {
-		i->gone = true;
-		sl_trouble(f, "E302", false, "%s is gone; waiting for it to come back", i->name);
-	} else if (ev->what & SL_IF_DOWN) {
-		sl_trouble(f, "E302", false, "%s is down", i->name);
-	}
-	if (ev->what & SL_IF_MTU)
-		i->mtu = ev->iface.mtu;
+	was = i->gone ? "back" : ev->what & SL_IF_CAME ? "there" : "up";
+	i->gone = ev->what & SL_IF_GONE;
 	i->up = ev->iface.up && !i->gone;
-	if (ev->what & SL_IF_CAME || (!i->gone && i->ifindex != ev->iface.index)) {
-		i->gone = false;
-		i->ifindex = ev->iface.index;
-		if (rx->carrier->changed && rx->carrier->changed(f, rx, (unsigned int)ev->watch) < 0)
-			sl_trouble(f, "E302", true, "%s is back, but can't be captured on any more", i->name);
-		else
-			sl_trouble(f, "E302", false, "%s is back", i->name);
-	}
+	i->mtu = ev->iface.mtu;
+	i->ifindex = ev->iface.index;
+	memcpy(i->name, ev->iface.name, sizeof(i->name));
+	if (rx->carrier->changed)
+		r = rx->carrier->changed(f, rx, (unsigned int)(i - rx->ifs));
+	else if (ev->what & SL_IF_CAME)
+		r = -EOPNOTSUPP;
+	if (ev->what & SL_IF_RENAMED)
+		sl_trouble(f, "E302", false, "%s is called %s now", ev->was, i->name);
+	if (ev->what & SL_IF_MTU)
+		sl_trouble(f, "E302", false, "%s has an MTU of %u now", i->name, i->mtu);
+	if (i->gone)
+		sl_trouble(f, "E302", false, "%s is gone; waiting for it to come back", i->name);
+	else if (r < 0)
+		sl_trouble(f, "E302", true, "%s can't be captured on any more: %s", i->name, strerror(-r));
+	else if (ev->what & SL_IF_UP)
+		sl_trouble(f, "E302", false, "%s is %s", i->name, was);
+	else if (ev->what & SL_IF_DOWN)
+		sl_trouble(f, "E302", false, "%s is %s", i->name, ev->what & SL_IF_CAME ? "there, and down" : "down");
 }
 
 /* Ten times a second: what became of the interfaces, and of the counters. */

@@ -25,6 +25,7 @@ struct rx_if {
 	uint16_t link;			/* LINKTYPE_ value of what it gives */
 	uint32_t mtu;
 	bool up, gone;			/* as last heard */
+	int watch;			/* number that the watcher gave it */
 };
 
 struct rx {
@@ -65,7 +66,7 @@ struct rx_carrier {
 	void (*stop)(struct sl_filter *f, struct rx *rx);
 	/* Bring rx->dropped (no room in the ring), rx->missed (lost before) up to date. */
 	void (*stats)(struct sl_filter *f, struct rx *rx);
-	/* An interface came (back) or changed: rx->ifs[i]. May be NULL. */
+	/* rx->ifs[i] came, went, came up or has another MTU; or it is a new one (any). May be NULL. */
 	int (*changed)(struct sl_filter *f, struct rx *rx, unsigned int i);
 	void (*close)(struct sl_filter *f, struct rx *rx);
 };
@@ -73,6 +74,11 @@ struct rx_carrier {
 /* Be pulled again when fd can be read; for carriers, in place of sl_wait_fd(). Level
  * triggered, remembered until rx ends. Returns 0 or a negative errno. */
 int rx_wait(struct sl_filter *f, struct rx *rx, int fd);
+
+/* Let the kernel choose by a classic program (its accept is the length; n 0: take all) what a packet
+ * socket is given, from now on. For rx whose carrier is rx_packet. */
+struct sock_filter;
+int rx_packet_filter(struct rx *rx, const struct sock_filter *prog, unsigned int n);
 
 extern const struct rx_carrier rx_ring, rx_packet, rx_xsk, rx_pcap;
 
