@@ -328,6 +328,7 @@ int main(int argc, char **argv)
 	print_paced("at_100_per_s", SL_DRING_HONOURED, 100, secs, 0, t);
 	print_paced("at_10k_per_s", SL_DRING_HONOURED, 10000, secs, 0, t);
 	print_paced("at_10k_per_s_gap_1ms", SL_DRING_HONOURED, 10000, secs, 1000000, t);
+	print_paced("at_10k_per_s_gap_5ms", SL_DRING_HONOURED, 10000, secs, 5000000, t);
 	print_paced("at_10k_per_s_stranger", SL_DRING_FREE, 10000, secs, 0, t);
 	printf("\n}\n");
 	return 0;

@@ -4,7 +4,7 @@
 # run.sh -- the model of the data ring, every interleaving; and that its faults are found
 #
 #	tests/model/run.sh		what takes some seconds
-#	tests/model/run.sh all		larger mixes too: a few minutes, 1.5 GB
+#	tests/model/run.sh all		larger mixes too: a few minutes, up to 3 GB
 #
 # A case is a set of macros of dring.pml. "holds" must be free of errors and have
 # been searched to the end; "finds" breaks one rule of lib/ring/layout.h, and
@@ -25,11 +25,11 @@ bad=0
 # "no" and why, "yes" with the number of states
 search() {
 	rm -rf "$tmp/c" && mkdir "$tmp/c" && cd "$tmp/c" || exit 1
-	spin -a "$@" "$model" >out 2>&1 && "$cc" $opt -w -DSAFETY -DMEMLIM=1500 $collapse -o pan pan.c >>out 2>&1 || {
+	spin -a "$@" "$model" >out 2>&1 && "$cc" $opt -w -DSAFETY -DMEMLIM=3000 $collapse -o pan pan.c >>out 2>&1 || {
 		echo "broken: $(head -n 3 out | tr '\n' ' ')"
 		return
 	}
-	timeout "$limit" ./pan -m100000 >run 2>&1
+	timeout "$limit" ./pan $table -m100000 >run 2>&1
 	status=$?
 	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' run)
 	if [ $status = 124 ]; then
@@ -73,7 +73,7 @@ finds() {
 	esac
 }
 
-collapse= opt=-O2
+collapse= table= opt=-O2
 holds "a lapped reader"				-DREADERS=0 -DSTRANGER -DN=6
 holds "a lapped reader and a writer that dies"	-DREADERS=0 -DSTRANGER -DN=5 -DMORTAL
 holds "an honoured reader"			-DREADERS=1 -DN=4
@@ -81,14 +81,14 @@ holds "an honoured reader and a writer that dies" -DREADERS=1 -DN=3 -DMORTAL
 holds "a reader that joins and dies"		-DREADERS=0 -DJOINER -DN=3
 if [ "${1:-}" = all ]; then
 	limit=600
-	collapse=-DCOLLAPSE
+	collapse=-DCOLLAPSE table=-w25
 	holds "a reader that joins and dies, longer" -DREADERS=0 -DJOINER -DN=4
 	holds "two honoured readers"		-DREADERS=2 -DN=3
 	holds "honoured and lapped"		-DREADERS=1 -DSTRANGER -DN=3
 	holds "honoured and lapped, and a writer that dies" -DREADERS=1 -DSTRANGER -DN=3 -DMORTAL
-	holds "honoured, and one that joins and dies" -DREADERS=1 -DJOINER -DN=3
+	holds "honoured, and one that joins and dies" -DREADERS=1 -DJOINER -DN=3 -DS=2
 	holds "joins and dies, beside a lapped one" -DREADERS=0 -DJOINER -DSTRANGER -DN=3
-	collapse=
+	collapse= table=
 fi
 opt=-O0		# they are found at once
 finds CLAIM_AFTER_BYTES		-DREADERS=0 -DSTRANGER
