@@ -341,12 +341,12 @@ static struct rx_if *find_watch(struct rx *rx, const struct sl_ifevent *ev)
 static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *ev)
 {
 	struct rx_if *i = find_watch(rx, ev);
-	const char *was;
+	const char *now;
 	int r = 0;
 
 	if (!i)
 		return;
-	was = i->gone ? "back" : ev->what & SL_IF_CAME ? "there" : "up";
+	now = i->gone ? "back" : ev->what & SL_IF_CAME ? "there" : "up";
 	i->gone = ev->what & SL_IF_GONE;
 	i->up = ev->iface.up && !i->gone;
 	i->mtu = ev->iface.mtu;
@@ -365,9 +365,11 @@ static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *e
 	else if (r < 0)
 		sl_trouble(f, "E302", true, "%s can't be captured on any more: %s", i->name, strerror(-r));
 	else if (ev->what & SL_IF_UP)
-		sl_trouble(f, "E302", false, "%s is %s", i->name, was);
+		sl_trouble(f, "E302", false, "%s is %s", i->name, now);
+	else if (ev->what & SL_IF_CAME)
+		sl_trouble(f, "E302", false, "%s is %s, and down", i->name, now);
 	else if (ev->what & SL_IF_DOWN)
-		sl_trouble(f, "E302", false, "%s is %s", i->name, ev->what & SL_IF_CAME ? "there, and down" : "down");
+		sl_trouble(f, "E302", false, "%s is down", i->name);
 }
 
 /* Ten times a second: what became of the interfaces, and of the counters. */
