@@ -27,6 +27,7 @@ const struct flag_text flag_texts[N_FLAGS] = {
 	[F_MERMAID]	= { 0, "mermaid", NULL, "for Mermaid" },
 	[F_SRL]		= { 0, "srl", NULL, "print the plan as a request" },
 	[F_WHY]		= { 0, "why", "FILTER", "tell all about the placing of one filter" },
+	[F_PASSES]	= { 0, "passes", NULL, "print the request after each pass that changed it" },
 	[F_MAN]		= { 0, "man", NULL, "print streamline-filters(7)" },
 	[F_HELP]	= { 'h', "help", NULL, "explain this verb, or the parameters of the file" },
 };

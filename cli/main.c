@@ -14,7 +14,7 @@ const struct verb verbs[] = {
 	{ "check", "'REQUEST'", "do all that run does short of moving data",
 	  REQUEST | F(NO_ENV) | F(QUIET), verb_check, false },
 	{ "plan", "'REQUEST'", "show where each filter runs, why, and what it costs",
-	  REQUEST | F(NO_ENV) | F(SRL) | F(WHY), verb_plan, false },
+	  REQUEST | F(NO_ENV) | F(SRL) | F(WHY) | F(PASSES), verb_plan, false },
 	{ "graph", "'REQUEST'", "draw a request",
 	  REQUEST | F(DOT) | F(MERMAID), verb_graph, false },
 	{ "fmt", "'REQUEST'", "print a request in its canonical form",

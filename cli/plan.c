@@ -58,8 +58,8 @@ int verb_plan(const struct call *c)
 	char *why;
 	int r;
 
-	if (c->has[F_SRL] + c->has[F_JSON] + c->has[F_WHY] > 1)
-		return out_call_error("plan prints one of: --srl, --json, --why");
+	if (c->has[F_SRL] + c->has[F_JSON] + c->has[F_WHY] + c->has[F_PASSES] > 1)
+		return out_call_error("plan prints one of: --srl, --json, --why, --passes");
 	r = request_plan(c, &o, c->has[F_NO_ENV], false);
 	out_diags(c, o.ds, r ? "nothing was started" : NULL);
 	if (r)
@@ -68,6 +68,8 @@ int verb_plan(const struct call *c)
 		r = out_line(stdout, sl_plan_json(o.plan));
 	} else if (c->has[F_SRL]) {
 		r = out_line(stdout, sl_plan_srl(o.plan, false));
+	} else if (c->has[F_PASSES]) {
+		r = out_words(stdout, sl_plan_passes(o.plan));
 	} else if (c->has[F_WHY]) {
 		why = sl_plan_why(o.plan, c->why);
 		r = why ? out_words(stdout, why) :

@@ -165,6 +165,8 @@ enum sl_filter_flag {
 	SL_F_JUNCTION	= 1 << 7,	/* passes all on: stands for in and out of a macro */
 	SL_F_LIVE	= 1 << 8,	/* a source of packets that -i supplies, its first parameter the
 					 * interface; an entry of the kernel's part */
+	SL_F_SELECT	= 1 << 9,	/* passes or drops each block by its own bytes and parameters
+					 * alone, and does nothing else: one can stand for two */
 };
 
 struct sl_filter_type {

@@ -99,6 +99,8 @@ struct sl_options {
 	 * not; "max": as many as can; "0", "1", ...: the placement of that number, for tests. */
 	const char *placement;
 	bool replay;			/* what read_files hold goes through the kernel's programs */
+	bool as_written;		/* no pass rewrites the request */
+	bool passes;			/* keep what each pass made, for sl_plan_passes() */
 };
 
 /* Everything that sl_plan_new() does, and nothing kept. o may be NULL. */
@@ -129,6 +131,9 @@ unsigned int sl_plan_filters(const struct sl_plan *p);
 unsigned int sl_plan_streams(const struct sl_plan *p);
 /* In how many ways its filters could be placed, up to 65536: 1 where all are in user space. */
 unsigned int sl_plan_placements(const struct sl_plan *p);
+/* The request as it was and after each pass that changed it, with a line that names each; for
+ * a plan made with the option passes. */
+char *sl_plan_passes(const struct sl_plan *p);
 /* All that is known about the placing of one filter; NULL: none has that name. */
 char *sl_plan_why(const struct sl_plan *p, const char *name);
 

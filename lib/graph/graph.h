@@ -62,6 +62,8 @@ struct sl_node {
 	const char *why;		/* plain words */
 	bool in_kernel;			/* the kernel's part runs it */
 	const char *kernel_why;		/* why it cannot be there; NULL: it could */
+	const char **stands_for;	/* names of nodes that a pass put into this one */
+	unsigned int n_stands_for;
 	const char *rejected;		/* in the words of who rejected it there: the verifier's */
 	bool behind_process;		/* a process stands before it, somewhere */
 	unsigned int shard;		/* 0: source side, 1: split over workers, 2: behind them */

@@ -291,7 +291,9 @@ static void place_text(const struct sl_plan *p, const struct sl_node *n, char *b
 {
 	const char *space = n->space ? n->space : "?";
 
-	if (p->workers <= 1)
+	if (n->in_kernel)
+		snprintf(buf, size, "kernel, %s", space);
+	else if (p->workers <= 1)
 		snprintf(buf, size, "%s, 1 thread", space);
 	else if (n->shard == 1)
 		snprintf(buf, size, "%s, %u workers", space, p->workers);
@@ -304,7 +306,7 @@ static void costs(FILE *f, const struct sl_graph *g)
 	unsigned int borders = 0, copies = 0;
 
 	for (unsigned int i = 0; i < g->n_streams; i++) {
-		borders += g->streams[i]->carrier && strcmp(g->streams[i]->carrier, "call");
+		borders += sl_is_border(g->streams[i]);
 		copies += g->streams[i]->copies;
 	}
 	fprintf(f, "%u %s, %u %s\n", borders, borders == 1 ? "border" : "borders", copies,

@@ -93,6 +93,13 @@ const char *sl_live_device(const struct sl_node *n)
 	return dev ? dev : "";
 }
 
+uint64_t sl_live_buffer(const struct sl_node *n)
+{
+	const struct sl_param *p = param(n, "buffer");
+
+	return p && p->type == SL_P_SIZE ? *(const uint64_t *)((const char *)n->state + p->off) : 0;
+}
+
 bool sl_live_inline(const struct sl_node *n)
 {
 	return choice_is(n, "mode", "inline");

@@ -35,7 +35,7 @@ static unsigned int part_of(const struct sl_node *n)
 	for (unsigned int k = 0; k < n->n_in; k++)
 		if (n->in[k]->from->shard > part)
 			part = n->in[k]->from->shard;
-	if (!n->n_in || part == 2)
+	if (!n->n_in || n->in_kernel || part == 2)
 		return part;
 	if (n->type->flags & SL_F_SHARD && !n->behind_process)
 		return 1;
@@ -114,6 +114,11 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 
 	int r;
 
+	r = sl_project(p);
+	if (!r)
+		r = sl_place_kernel(p, ds);
+	if (r)
+		return r;
 	choose_workers(p);
 	for (unsigned int k = 0; k < g->n_nodes; k++) {
 		g->sorted[k]->behind_process = behind_process(g->sorted[k]);
@@ -130,17 +135,11 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 
 		if (p->workers == 1)
 			n->shard = 0;
+		if (n->in_kernel)
+			continue;
 		n->space = "user";
-		n->why = why(n);
+		n->why = p->n_kernel && n->shard != 1 ? why_user(p, n) : why(n);
 	}
-	r = sl_project(p);
-	if (!r)
-		r = sl_place_kernel(p, ds);
-	if (r)
-		return r;
-	for (unsigned int k = 0; k < g->n_nodes; k++)
-		if (!g->nodes[k]->in_kernel && p->n_kernel)
-			g->nodes[k]->why = why_user(p, g->nodes[k]);
 	for (unsigned int k = 0; k < g->n_streams; k++) {
 		struct sl_stream *s = g->streams[k];
 

@@ -6,6 +6,7 @@
  * the request, so either may be freed first.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,37 @@ static bool only(const char *code, const struct sl_diags *ds, unsigned int from)
 	return n && !from;
 }
 
+static int keep_pass(struct sl_plan *p, const char *name)
+{
+	struct sl_arena *a = p->graph->arena;
+	char *srl = sl_graph_print(p->graph, false);
+	const char **to = srl ? sl_arena_push(a, (void **)&p->passes, &p->n_passes, sizeof(*to)) : NULL;
+	size_t len = srl ? strlen(srl) : 0;
+
+	if (to)
+		*to = sl_arena_printf(a, "# %s\n%s%s", name, srl, len && srl[len - 1] == '\n' ? "" : "\n");
+	free(srl);
+	return to && *to ? 0 : -ENOMEM;
+}
+
+static int rewrite(struct sl_plan *p, bool keep)
+{
+	static const struct {
+		const char *name;
+		int (*pass)(struct sl_graph *g);
+	} passes[] = {
+		{ "share: prefixes that were written twice", sl_share },
+	};
+	int r = keep ? keep_pass(p, "as written") : 0;
+
+	for (unsigned int k = 0; r >= 0 && k < sizeof(passes) / sizeof(passes[0]); k++) {
+		r = passes[k].pass(p->graph);
+		if (r > 0 && keep)
+			r = keep_pass(p, passes[k].name);
+	}
+	return r < 0 ? r : 0;
+}
+
 int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct sl_plan **out,
 		struct sl_diags *ds)
 {
@@ -183,6 +215,8 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 		p->placement = sl_arena_printf(p->graph->arena, "%s", opts.placement);
 		r = p->placement ? 0 : -ENOMEM;
 	}
+	if (!r && !opts.as_written)
+		r = rewrite(p, opts.passes);
 	if (!r)
 		r = sl_place(p, ds);
 	if (!r)
@@ -193,6 +227,25 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 	}
 	*out = p;
 	return 0;
+}
+
+char *sl_plan_passes(const struct sl_plan *p)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	for (unsigned int k = 0; k < p->n_passes; k++)
+		fputs(p->passes[k], f);
+	if (p->n_passes == 1)
+		fputs("# no pass changed it\n", f);
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
 int sl_plan_reject(struct sl_plan *p, const char *name, const char *words)

@@ -9,6 +9,8 @@
 #ifndef SL_PLAN_PLAN_H
 #define SL_PLAN_PLAN_H
 
+#include <string.h>
+
 #include "graph/graph.h"
 #include "plan/costs.h"
 #include "plan/solve.h"
@@ -31,6 +33,9 @@ struct sl_plan {
 	const char **notes;		/* options that have no effect in this plan, and why */
 	unsigned int n_notes;
 	const char *workers_why;	/* "from the request", "one is the default"; plain words */
+
+	const char **passes;		/* with the option: "name\nSRL\n" each */
+	unsigned int n_passes;
 
 	/* the kernel's part */
 	const char *placement;		/* as asked for: "user", "3"; NULL: the cheapest */
@@ -57,11 +62,36 @@ struct sl_plan *sl_plan_get(struct sl_plan *p);
  */
 int sl_plan_reject(struct sl_plan *p, const char *node, const char *words);
 
-/* Passes. */
+/*
+ * Passes. Those that rewrite return how many changes they made; a graph they leave prints
+ * as SRL, and gives the same output as before.
+ */
+int sl_share(struct sl_graph *g);			/* prefixes written twice */
 int sl_project(struct sl_plan *p);			/* what of frames is read */
 int sl_place_kernel(struct sl_plan *p, struct sl_diags *ds);	/* what is in the kernel */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */
 int sl_effects(struct sl_plan *p, struct sl_diags *ds);	/* options: refused, or of no effect */
+
+/* Does the stream leave its space, or its thread? */
+static inline bool sl_is_border(const struct sl_stream *s)
+{
+	return s->carrier && s->carrier[0] && strcmp(s->carrier, "call") && strcmp(s->carrier, "tail call");
+}
+
+/* What a node needs of the machine ("read web.ac"): calls say(arg, text) for each. */
+void sl_node_needs(const struct sl_node *n, void (*say)(void *arg, const char *text), void *arg);
+/* What was possible and was left, and why. */
+void sl_plan_not_chosen(const struct sl_plan *p, void (*say)(void *arg, const char *text), void *arg);
+/* Was a wish (@space?) not met? */
+bool sl_wish_missed(const struct sl_node *n);
+/* "packet", "bytes", "record", "" */
+const char *sl_stream_type_name(unsigned int type);
+/* "by default", "from the request", "supplied" */
+const char *sl_origin_name(enum sl_origin o);
+/* Frames a second before the busier side has no time left; 0: not known. */
+double sl_plan_rate(const struct sl_plan *p);
+/* Bytes of ring that a live source asks for; 0: as many as it takes by itself. */
+uint64_t sl_live_buffer(const struct sl_node *n);
 
 /* The interfaces of a live source, as its first parameter has them; "" if it has none. */
 const char *sl_live_device(const struct sl_node *n);

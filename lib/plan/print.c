@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * plan/print.c -- a plan for people, for programs, and as a request
+ * plan/print.c -- a plan for people, and as a request
  *
  * Says where each filter runs and why, which streams cross a border and what that
  * costs, what was supplied, which wishes were not met and what was not chosen.
@@ -9,60 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/human.h"
-#include "core/json.h"
 #include "plan/plan.h"
 
-static bool is_border(const struct sl_stream *s)
+static const char *text_or(const char *s, const char *other)
 {
-	return s->carrier && strcmp(s->carrier, "call");
-}
-
-static const char *type_name(unsigned int type)
-{
-	switch (type) {
-	case SL_PACKET:
-		return "packet";
-	case SL_BYTES:
-		return "bytes";
-	case SL_RECORD:
-		return "record";
-	default:
-		return "";
-	}
-}
-
-/* "kernel" is met by "tc:eth0", "xdp" by "xdp:eth0" */
-static bool wish_missed(const struct sl_node *n)
-{
-	size_t len;
-
-	if (!n->wish || !n->want_space || !n->space)
-		return false;
-	if (!n->in_kernel || !strcmp(n->want_space, "user"))
-		return strcmp(n->want_space, n->space) != 0;
-	len = strlen(n->want_space);
-	return strcmp(n->want_space, "kernel") && (strncmp(n->space, n->want_space, len) || n->space[len] != ':');
-}
-
-/* What a node needs of the machine: calls say(arg, text) for each. */
-static void needs(const struct sl_node *n, void (*say)(void *arg, const char *text), void *arg)
-{
-	char buf[4200];
-
-	for (unsigned int i = 0; i < n->n_bound; i++) {
-		const struct sl_bound *b = &n->bound[i];
-		bool in = b->param->type == SL_P_IN_FILE;
-
-		if ((!in && b->param->type != SL_P_OUT_FILE) || !b->text || !*b->text)
-			continue;
-		if (!strcmp(b->text, "-"))
-			snprintf(buf, sizeof(buf), in ? "standard input" : "standard output");
-		else
-			snprintf(buf, sizeof(buf), "%s %s", in ? "read" : "write", b->text);
-		say(arg, buf);
-	}
+	return s && *s ? s : other;
 }
 
 /* ------------------------------------------------------------------ *
@@ -90,17 +44,12 @@ static void join_need(void *arg, const char *text)
 	j->any = true;
 }
 
-static const char *text_or(const char *s, const char *other)
-{
-	return s && *s ? s : other;
-}
-
 /* "user"; with several threads "user/main", "user/workers" */
 static void space_text(const struct sl_plan *p, const struct sl_node *n, char *buf, size_t size)
 {
 	const char *space = text_or(n->space, "?");
 
-	if (p->workers > 1)
+	if (p->workers > 1 && !n->in_kernel)
 		snprintf(buf, size, "%s/%s", space, n->shard == 1 ? "workers" : "main");
 	else
 		snprintf(buf, size, "%s", space);
@@ -138,7 +87,7 @@ static void print_filters(FILE *f, const struct sl_plan *p)
 		pad_to(f, n->name, w_name + 2);
 		pad_to(f, space, w_space + 2);
 		pad_to(f, text_or(n->why, ""), w_why + 2);
-		needs(n, join_need, &j);
+		sl_node_needs(n, join_need, &j);
 		fputs(j.any ? "\n" : "–\n", f);
 	}
 }
@@ -155,67 +104,103 @@ static void totals(const struct sl_graph *g, unsigned int *borders, unsigned int
 {
 	*borders = *copies = 0;
 	for (unsigned int i = 0; i < g->n_streams; i++) {
-		*borders += is_border(g->streams[i]);
+		*borders += sl_is_border(g->streams[i]);
 		*copies += g->streams[i]->copies;
 	}
+}
+
+/* "1 copy", and how much of a frame it is of */
+static void per_block(const struct sl_stream *s, char *buf, size_t size)
+{
+	snprintf(buf, size, "%u %s%s", s->copies, s->copies == 1 ? "copy" : "copies",
+		 !s->from->in_kernel || s->to->in_kernel ? "" : s->need_bytes ? ", not of its bytes" :
+		 s->need_headers ? ", of headers if found" : "");
 }
 
 static void print_borders(FILE *f, const struct sl_plan *p)
 {
 	const struct sl_graph *g = p->graph;
-	size_t w_arrow = strlen("border"), w_how = strlen("how");
+	size_t w_arrow = strlen("border"), w_how = strlen("how"), w_copies = strlen("per block");
 	unsigned int borders, copies;
 	char text[512];
 
 	totals(g, &borders, &copies);
 	fputc('\n', f);
+	if (!borders && p->n_kernel) {
+		fprintf(f, "0 borders: no packet leaves the kernel, %u copies\n", copies);
+		return;
+	}
 	if (!borders) {
 		fprintf(f, "0 borders: all streams stay in one thread, function calls, %u copies\n", copies);
 		return;
 	}
 	for (unsigned int i = 0; i < g->n_streams; i++) {
-		if (!is_border(g->streams[i]))
+		if (!sl_is_border(g->streams[i]))
 			continue;
 		arrow(g->streams[i], text, sizeof(text));
 		max_width(&w_arrow, text);
 		max_width(&w_how, g->streams[i]->carrier);
+		per_block(g->streams[i], text, sizeof(text));
+		max_width(&w_copies, text);
 	}
 	pad_to(f, "border", w_arrow + 2);
 	pad_to(f, "how", w_how + 2);
-	fputs("per block  options\n", f);
+	pad_to(f, "per block", w_copies + 2);
+	fputs("options\n", f);
 	for (unsigned int i = 0; i < g->n_streams; i++) {
 		const struct sl_stream *s = g->streams[i];
 
-		if (!is_border(s))
+		if (!sl_is_border(s))
 			continue;
 		arrow(s, text, sizeof(text));
 		pad_to(f, text, w_arrow + 2);
 		pad_to(f, s->carrier, w_how + 2);
-		snprintf(text, sizeof(text), "%u %s", s->copies, s->copies == 1 ? "copy" : "copies");
-		pad_to(f, text, strlen("per block  "));
+		per_block(s, text, sizeof(text));
+		pad_to(f, text, w_copies + 2);
 		fprintf(f, "%s\n", text_or(s->opts, "–"));
 	}
-	fputs("(all else stays in its thread: function calls, 0 copies)\n", f);
+	fputs(p->n_kernel ? "(all else stays where it is: tail calls in the kernel, function calls in its thread, 0 copies)\n"
+			  : "(all else stays in its thread: function calls, 0 copies)\n", f);
 }
 
-/* What was possible and was left: calls say() for each. */
-static void not_chosen(const struct sl_plan *p, void (*say)(void *arg, const char *text), void *arg)
+static void print_age(FILE *f, const struct sl_costs *c)
 {
-	const struct sl_graph *g = p->graph;
-	bool shared = false;
-	char buf[256];
+	int64_t days = (time(NULL) - c->file_time) / 86400;
 
-	for (unsigned int i = 0; i < g->n_nodes; i++)
-		shared |= (g->nodes[i]->type->flags & SL_F_SHARD) && g->nodes[i]->in_type;
-	if (p->workers > 1)
-		snprintf(buf, sizeof(buf), "one thread: %u workers %s", p->workers,
-			 text_or(p->workers_why, "were asked for"));
+	if (!c->file)
+		fputs("the costs built in; 'streamline doctor --bench' measures this machine", f);
+	else if (days < 1)
+		fprintf(f, "%s, of today", c->file);
 	else
-		snprintf(buf, sizeof(buf), "several workers: %s",
-			 shared ? "one is the default; workers=N or -j N splits by flow, by 2 more borders"
-				: "no filter here can be split by flow");
-	say(arg, buf);
-	say(arg, "spaces other than user: no filter here has a form for them");
+		fprintf(f, "%s, %lld %s old", c->file, (long long)days, days == 1 ? "day" : "days");
+}
+
+/* Memory, carrier and rate of a plan with a part in the kernel. */
+static void print_kernel(FILE *f, const struct sl_plan *p)
+{
+	const struct sl_plan_choice *c = &p->choice;
+	char buf[32];
+
+	fputc('\n', f);
+	for (unsigned int i = 0; i < p->graph->n_nodes; i++) {
+		const struct sl_node *n = p->graph->nodes[i];
+		uint64_t bytes = sl_live_buffer(n);
+
+		if (n->n_in || !n->in_kernel)
+			continue;
+		fprintf(f, "memory: %s of %s: ", p->ring, n->name);
+		if (bytes)
+			fprintf(f, "%s for each processor\n", sl_human_bytes(bytes, buf));
+		else
+			fputs("one of its usual size for each processor (buffer=)\n", f);
+	}
+	if (p->no_ring)
+		fprintf(f, "carrier: %s, %s\n", p->ring, p->no_ring);
+	fprintf(f, "expected: about %s frames/s of %.0f bytes before loss: %.0f ns for each in the kernel, "
+		"%.0f in user space\n          (by ", sl_human_count((uint64_t)sl_plan_rate(p), buf),
+		p->costs->frame_bytes, c->cost.kernel, c->cost.user);
+	print_age(f, p->costs);
+	fputs(")\n", f);
 }
 
 static void say_line(void *arg, const char *text)
@@ -235,17 +220,22 @@ char *sl_plan_text(const struct sl_plan *p)
 		return NULL;
 	print_filters(f, p);
 	print_borders(f, p);
+	if (p->n_kernel)
+		print_kernel(f, p);
 	fputc('\n', f);
 	for (unsigned int i = 0; i < g->n_nodes; i++)
-		if (wish_missed(g->nodes[i]))
+		if (sl_wish_missed(g->nodes[i]))
 			fprintf(f, "wish not met: %s@%s? runs in %s: %s\n", g->nodes[i]->name,
 				g->nodes[i]->want_space, g->nodes[i]->space,
 				text_or(g->nodes[i]->why, "it has no form for that space"));
 	for (unsigned int i = 0; i < g->n_using; i++)
 		fprintf(f, "supplied: %s\n", g->using[i]);
+	for (unsigned int i = 0; i < g->n_nodes; i++)
+		for (unsigned int k = 0; k < g->nodes[i]->n_stands_for; k++)
+			fprintf(f, "shared: %s is one with %s\n", g->nodes[i]->stands_for[k], g->nodes[i]->name);
 	for (unsigned int i = 0; i < p->n_notes; i++)
 		fprintf(f, "no effect: %s\n", p->notes[i]);
-	not_chosen(p, say_line, f);
+	sl_plan_not_chosen(p, say_line, f);
 	if (fclose(f)) {
 		free(text);
 		return NULL;
@@ -290,19 +280,28 @@ unsigned int sl_plan_streams(const struct sl_plan *p)
  * One filter
  * ------------------------------------------------------------------ */
 
-static const char *origin_text(enum sl_origin o)
-{
-	static const char *const text[] = { "by default", "from the request", "supplied" };
-
-	return text[o];
-}
-
 static const struct sl_node *find_node(const struct sl_graph *g, const char *name)
 {
 	for (unsigned int i = 0; i < g->n_nodes; i++)
 		if (!strcmp(g->nodes[i]->name, name))
 			return g->nodes[i];
+	for (unsigned int i = 0; i < g->n_nodes; i++)
+		for (unsigned int k = 0; k < g->nodes[i]->n_stands_for; k++)
+			if (!strcmp(g->nodes[i]->stands_for[k], name))
+				return g->nodes[i];
 	return NULL;
+}
+
+static void why_costs(FILE *f, const struct sl_plan *p, const struct sl_node *n)
+{
+	struct sl_cost_filter c = sl_costs_filter(p->costs, n->type->name);
+
+	fprintf(f, "  costs       %g ns + %g ns/byte in user space", c.user.block_ns, c.user.byte_ns);
+	if (n->type->kernel)
+		fprintf(f, ", %g ns + %g ns/byte in the kernel", c.kernel.block_ns, c.kernel.byte_ns);
+	if (n->n_out)
+		fprintf(f, "; passes %.0f %%", c.pass * 100);
+	fputs(" (the planner's table)\n", f);
 }
 
 char *sl_plan_why(const struct sl_plan *p, const char *name)
@@ -323,139 +322,35 @@ char *sl_plan_why(const struct sl_plan *p, const char *name)
 	fprintf(f, "%s (%s) runs in %s: %s\n", n->name, n->type->name, space, text_or(n->why, "?"));
 	if (n->supplied)
 		fputs("  supplied    the request does not name it\n", f);
+	for (unsigned int i = 0; i < n->n_stands_for; i++)
+		fprintf(f, "  stands for  %s, which is the same at the same place\n", n->stands_for[i]);
 	if (n->want_space)
 		fprintf(f, "  asked for   @%s%s%s\n", n->want_space, n->wish ? "?" : "",
-			wish_missed(n) ? ": not met" : "");
-	fputs("  rejected    spaces other than user: no form for them\n", f);
+			sl_wish_missed(n) ? ": not met" : "");
+	if (n->kernel_why)
+		fprintf(f, "  rejected    the kernel: %s\n", n->kernel_why);
+	why_costs(f, p, n);
 	for (unsigned int i = 0; i < n->n_in; i++) {
 		arrow(n->in[i], text, sizeof(text));
-		fprintf(f, "  in          %s: %s, by %s, %u copies\n", text, type_name(n->in[i]->type),
+		fprintf(f, "  in          %s: %s, by %s, %u copies\n", text, sl_stream_type_name(n->in[i]->type),
 			text_or(n->in[i]->carrier, "?"), n->in[i]->copies);
 	}
 	for (unsigned int i = 0; i < n->n_out; i++) {
 		arrow(n->out[i], text, sizeof(text));
-		fprintf(f, "  out         %s: %s, by %s, %u copies\n", text, type_name(n->out[i]->type),
+		fprintf(f, "  out         %s: %s, by %s, %u copies\n", text, sl_stream_type_name(n->out[i]->type),
 			text_or(n->out[i]->carrier, "?"), n->out[i]->copies);
 	}
 	for (unsigned int i = 0; i < n->n_bound; i++)
 		if (n->bound[i].text)
 			fprintf(f, "  parameter   %s=%s, %s\n", n->bound[i].param->name, n->bound[i].text,
-				origin_text(n->bound[i].origin));
+				sl_origin_name(n->bound[i].origin));
 	fputs("  needs       ", f);
 	j.f = f;
-	needs(n, join_need, &j);
+	sl_node_needs(n, join_need, &j);
 	fputs(j.any ? "\n" : "nothing\n", f);
 	if (fclose(f)) {
 		free(out);
 		return NULL;
 	}
 	return out;
-}
-
-/* ------------------------------------------------------------------ *
- * JSON
- * ------------------------------------------------------------------ */
-
-static void json_need(void *arg, const char *text)
-{
-	sl_json_str(arg, text);
-}
-
-static void json_node(struct sl_json *j, const struct sl_node *n)
-{
-	sl_json_open(j, '{');
-	sl_json_kstr(j, "name", n->name);
-	sl_json_kstr(j, "type", n->type->name);
-	sl_json_kbool(j, "supplied", n->supplied);
-	sl_json_kstr(j, "space", n->space);
-	sl_json_kstr(j, "why", n->why);
-	sl_json_ku64(j, "shard", n->shard);
-	sl_json_key(j, "asked");
-	if (n->want_space) {
-		sl_json_open(j, '{');
-		sl_json_kstr(j, "space", n->want_space);
-		sl_json_kbool(j, "wish", n->wish);
-		sl_json_kbool(j, "met", !wish_missed(n));
-		sl_json_close(j, '}');
-	} else {
-		sl_json_null(j);
-	}
-	sl_json_kstr(j, "in", type_name(n->in_type));
-	sl_json_kstr(j, "out", type_name(n->out_type));
-	sl_json_key(j, "parameters");
-	sl_json_open(j, '[');
-	for (unsigned int i = 0; i < n->n_bound; i++) {
-		sl_json_open(j, '{');
-		sl_json_kstr(j, "name", n->bound[i].param->name);
-		sl_json_kstr(j, "value", n->bound[i].text);
-		sl_json_kstr(j, "origin", origin_text(n->bound[i].origin));
-		sl_json_close(j, '}');
-	}
-	sl_json_close(j, ']');
-	sl_json_key(j, "needs");
-	sl_json_open(j, '[');
-	needs(n, json_need, j);
-	sl_json_close(j, ']');
-	sl_json_close(j, '}');
-}
-
-static void json_stream(struct sl_json *j, const struct sl_stream *s)
-{
-	sl_json_open(j, '{');
-	sl_json_kstr(j, "name", s->name);
-	sl_json_kstr(j, "from", s->from->name);
-	sl_json_kstr(j, "to", s->to->name);
-	sl_json_kstr(j, "tag", s->tags.text ? s->tags.text : "");
-	if (s->to->type->inputs)
-		sl_json_kstr(j, "input", s->to->type->inputs[s->input]);
-	sl_json_kstr(j, "type", type_name(s->type));
-	sl_json_kstr(j, "carrier", s->carrier);
-	sl_json_kbool(j, "border", is_border(s));
-	sl_json_ku64(j, "copies", s->copies);
-	sl_json_close(j, '}');
-}
-
-char *sl_plan_json(const struct sl_plan *p)
-{
-	const struct sl_graph *g = p->graph;
-	unsigned int borders, copies;
-	struct sl_json j = { 0 };
-	char *srl;
-
-	totals(g, &borders, &copies);
-	sl_json_open(&j, '{');
-	sl_json_kstr(&j, "event", "plan");
-	srl = sl_plan_srl(p, false);
-	sl_json_kstr(&j, "srl", srl);
-	free(srl);
-	sl_json_ku64(&j, "workers", p->workers);
-	sl_json_ku64(&j, "threads", p->threads);
-	sl_json_ku64(&j, "borders", borders);
-	sl_json_ku64(&j, "copies", copies);
-	sl_json_key(&j, "using");
-	sl_json_open(&j, '[');
-	for (unsigned int i = 0; i < g->n_using; i++)
-		sl_json_str(&j, g->using[i]);
-	sl_json_close(&j, ']');
-	sl_json_key(&j, "filters");
-	sl_json_open(&j, '[');
-	for (unsigned int i = 0; i < g->n_nodes; i++)
-		json_node(&j, g->nodes[i]);
-	sl_json_close(&j, ']');
-	sl_json_key(&j, "streams");
-	sl_json_open(&j, '[');
-	for (unsigned int i = 0; i < g->n_streams; i++)
-		json_stream(&j, g->streams[i]);
-	sl_json_close(&j, ']');
-	sl_json_key(&j, "not_chosen");
-	sl_json_open(&j, '[');
-	not_chosen(p, json_need, &j);
-	sl_json_close(&j, ']');
-	sl_json_key(&j, "no_effect");
-	sl_json_open(&j, '[');
-	for (unsigned int i = 0; i < p->n_notes; i++)
-		json_need(&j, p->notes[i]);
-	sl_json_close(&j, ']');
-	sl_json_close(&j, '}');
-	return sl_json_take(&j);
 }

@@ -202,7 +202,7 @@ static bool hopeless(const struct sl_search *z, double b)
 static double bound(struct sl_search *z, unsigned int end)
 {
 	unsigned int size = z->n_order + z->s->n_arrows;
-	double b, c = 0;
+	double b, c = -INFINITY;
 
 	if (z->price > 0) {
 		z->work += size;

@@ -79,6 +79,8 @@ static void make(struct problem *p, unsigned int n, unsigned int entries)
 			p->node[i].kernel = few[rnd(5)];
 			p->node[i].write = p->node[i].read = 5;
 		}
+		if (!rnd(10))		/* wished for, there or here */
+			*(rnd(2) ? &p->node[i].user : &p->node[i].kernel) -= 1e5;
 		p->node[i].must = !rnd(40);
 		p->node[i].must_not = !rnd(30);
 		for (unsigned int k = rnd(10) < 7 ? 1 : 1 + rnd(3), j = 0; i >= entries && j < k; j++)
