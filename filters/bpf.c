@@ -33,7 +33,7 @@ struct program {
 	struct sl_bpf *vm;	/* NULL: no meaning on this link */
 };
 
-enum { LINKS_MAX = 16 };	/* link types one instance tells apart */
+enum { LINKS_MAX = 16, LINK_MAX = 300 };	/* link types one instance tells apart; the highest value */
 
 struct bpf {
 	const char *expression;
@@ -144,7 +144,7 @@ static int bpf_prepare(struct sl_prepare *p, const void *state, void **shared)
 		return -EINVAL;
 	}
 	r = compile(s->expression, netmask, DLT_EN10MB, &vm, why);
-	for (int dlt = 0; r == -EINVAL && dlt < 300 && !is_of_text(why); dlt++) {
+	for (int dlt = 0; r == -EINVAL && dlt < LINK_MAX && !is_of_text(why); dlt++) {
 		if (pcap_datalink_val_to_name(dlt))
 			r = compile(s->expression, netmask, dlt, &vm, other);
 	}
@@ -235,15 +235,10 @@ static void bpf_close(struct sl_filter *f)
 		sl_bpf_free(s->programs[i].vm);
 }
 
-/*
- * In the kernel each link type that an interface can have, or that captures often have, gets
- * a program; packets of others are lost as those of links without meaning are.
- */
+/* In the kernel each link type whose packets can come gets a program, Ethernet first; in that order they are
+ * looked for. Packets of links without meaning are lost, as in bpf_work(). */
 static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared)
 {
-	static const int links[] = {
-		1, 101, 113, 276, 0, 108, 228, 229, 12, 127, 105, 119, 192, 9, 50, 104, 107, 117, 253,
-	};
 	const struct bpf *s = state;
 	char why[PCAP_ERRBUF_SIZE];
 	struct bpf_program code;
@@ -254,8 +249,12 @@ static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared
 
 	(void)shared;
 	parse_netmask(s->netmask, &netmask);
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		r = compile_text(s->expression, netmask, dlt_of(links[i]), &code, why);
+	for (int i = 0; i <= LINK_MAX + 1; i++) {
+		int link = i ? i - 1 : 1;
+
+		if (!sl_kernel_link(k, (unsigned int)link) || i == 2)
+			continue;
+		r = compile_text(s->expression, netmask, dlt_of(link), &code, why);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0 && is_of_text(why))
@@ -266,7 +265,7 @@ static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared
 		r = sl_bpf_new(code.bf_insns, code.bf_len, &vm);	/* as the C form, it asks for bytes alone */
 		sl_bpf_free(vm);
 		if (!r)
-			r = sl_kernel_classic(k, (unsigned int)links[i], code.bf_insns, code.bf_len);
+			r = sl_kernel_classic(k, (unsigned int)link, code.bf_insns, code.bf_len);
 		else if (r != -ENOMEM)
 			r = 1;
 		pcap_freecode(&code);
@@ -274,7 +273,7 @@ static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared
 			return r;
 		any |= r == 0;
 	}
-	return any ? 0 : sl_kernel_refuse(k, "the expression has no meaning on links of interfaces");
+	return any ? 0 : sl_kernel_refuse(k, "the expression has no meaning on this link type");
 }
 
 static const char *const bpf_examples[] = {

@@ -441,6 +441,8 @@ bool sl_has_output(const struct sl_filter *f);
 int sl_kernel_set(struct sl_kernel *k, const char *name, const void *value, size_t size);
 int sl_kernel_table(struct sl_kernel *k, const char *map, const void *data, size_t size);
 int sl_kernel_form(struct sl_kernel *k, const char *name);
+/* Can packets of this LINKTYPE_ come? While a plan asks, Ethernet stands for all. */
+bool sl_kernel_link(const struct sl_kernel *k, unsigned int link);
 /*
  * A classic BPF program (n instructions as pcap_compile() makes them) runs in front of the form on
  * packets of this LINKTYPE_; the form finds what it returned. Once for each link type.

@@ -158,6 +158,8 @@ int sl_kbody_load(const struct sl_kernel *said, enum sl_khook hook, int scratch_
 		snprintf(log, size, "%s", why);
 		return r;
 	}
+	/* as libbpf loads the others: programs of one array must be alike in that too */
+	opts.expected_attach_type = hook == SL_K_XDP ? BPF_XDP : 0;
 	all = realloc(code, (n_front + n) * sizeof(*all));
 	if (!all) {
 		free(code);

@@ -53,6 +53,11 @@ int sl_kernel_form(struct sl_kernel *k, const char *name)
 	return 0;
 }
 
+bool sl_kernel_link(const struct sl_kernel *k, unsigned int link)
+{
+	return link < SL_KERNEL_LINKS && k->links[link / 64] >> link % 64 & 1;
+}
+
 /*
  * Compiled as well, so that what the compiler does not take is known when the plan asks. What
  * it takes for one hook, it takes for the other.
@@ -61,7 +66,7 @@ int sl_kernel_classic(struct sl_kernel *k, unsigned int link, const void *insns,
 {
 	const struct sl_cbpf_target t = { .hook = SL_CBPF_SKB, .win = 256, .stack = -SL_CBPF_STACK };
 	struct sl_kernel_classic **at = &k->classic, *c;
-	unsigned int n_body, before = 0;
+	unsigned int n_body;
 	struct bpf_insn *body;
 	const char *why = NULL;
 	int r = sl_cbpf_compile(insns, n, &t, &body, &n_body, &why);
@@ -69,10 +74,8 @@ int sl_kernel_classic(struct sl_kernel *k, unsigned int link, const void *insns,
 	if (r < 0)
 		return r == -ENOMEM ? r : sl_kernel_refuse(k, "%s", why);
 	free(body);
-	for (; *at; at = &(*at)->next)
-		before++;
-	if (before == SL_KERNEL_LINKS)
-		return sl_kernel_refuse(k, "it has programs for more than %d link types", SL_KERNEL_LINKS);
+	while (*at)
+		at = &(*at)->next;
 	c = calloc(1, sizeof(*c) + n * sizeof(*c->insns));
 	if (!c) {
 		k->failed = true;
@@ -97,11 +100,13 @@ int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...)
 }
 
 int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const void *state,
-		   const void *shared)
+		   const void *shared, const uint64_t *links)
 {
 	int r;
 
-	*k = (struct sl_kernel){ 0 };
+	*k = (struct sl_kernel){ .links = { 1 << 1 } };
+	if (links)
+		memcpy(k->links, links, sizeof(k->links));
 	snprintf(k->form, sizeof(k->form), "%s", t->name);
 	if (!t->kernel)
 		return sl_kernel_refuse(k, "it has no kernel form");
@@ -135,7 +140,7 @@ int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void 
 		  char *why, size_t size)
 {
 	struct sl_kernel k;
-	int r = sl_kernel_bind(&k, t, state, shared);
+	int r = sl_kernel_bind(&k, t, state, shared, NULL);
 
 	if (r < 0)
 		snprintf(why, size, "%s", r == -ENOMEM ? "out of memory" : k.why);

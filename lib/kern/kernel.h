@@ -19,7 +19,7 @@ struct sl_kernel_item {		/* a variable or the contents of a map */
 	char name[32];
 };
 
-enum { SL_KERNEL_LINKS = 32 };	/* link types that one filter has classic programs for */
+enum { SL_KERNEL_LINKS = 320 };	/* LINKTYPE_ values that are told apart */
 
 struct sl_kernel_classic {	/* a classic BPF program in front of the form: kern/body.h */
 	struct sl_kernel_classic *next;
@@ -32,13 +32,20 @@ struct sl_kernel {
 	char form[32];			/* object: "tcp" for tcp.bpf.c */
 	struct sl_kernel_item *items;
 	struct sl_kernel_classic *classic;	/* in the order in which they were said */
+	uint64_t links[SL_KERNEL_LINKS / 64];	/* of packets that can come, a bit each */
 	bool failed;			/* out of memory */
 	char why[256];			/* why not */
 };
 
-/* Ask a filter. 0; -ENOTSUP with k->why; -ENOMEM. To be followed by done() in any case. */
+/* Ask a filter; links: bits as above, NULL: Ethernet alone. 0; -ENOTSUP with k->why; -ENOMEM. To be followed by done() in any case. */
 int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const void *state,
-		   const void *shared);
+		   const void *shared, const uint64_t *links);
+
+static inline void sl_kernel_links_add(uint64_t *links, unsigned int link)
+{
+	if (link < SL_KERNEL_LINKS)
+		links[link / 64] |= 1ull << link % 64;
+}
 void sl_kernel_done(struct sl_kernel *k);
 
 #endif

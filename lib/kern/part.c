@@ -296,7 +296,7 @@ static int load_stage(struct sl_kpart *p, unsigned int i, struct sl_kpart_error 
 	struct sl_kernel said;
 	int fd;
 
-	fd = sl_kernel_bind(&said, s->type, s->state, s->shared);
+	fd = sl_kernel_bind(&said, s->type, s->state, s->shared, p->links);
 	if (fd < 0) {
 		fd = sl_kpart_fail(e, i, fd, "'%s' cannot run in the kernel: %s", s->name, said.why);
 	} else {
@@ -367,6 +367,20 @@ static int load_all(struct sl_kpart *p, struct sl_kpart_error *e)
 	return r;
 }
 
+/* What links packets can be of. Those that are fed say it themselves: any. */
+static void find_links(struct sl_kpart *p)
+{
+	for (unsigned int i = 0; i < p->o.n_stages; i++) {
+		const struct sl_kstage *s = &p->stages[i];
+
+		for (unsigned int k = 0; s->entry && k < s->n_ifs; k++) {
+			if (!s->ifs[k].ifindex)
+				memset(p->links, 0xff, sizeof(p->links));
+			sl_kernel_links_add(p->links, s->ifs[k].link);
+		}
+	}
+}
+
 int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl_kpart_error *e)
 {
 	libbpf_print_fn_t before = libbpf_set_print(silent);
@@ -384,6 +398,7 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	p->o.stages = NULL;
 	memcpy(p->stages, o->stages, o->n_stages * sizeof(*o->stages));
 	p->commit = o->n_stages;
+	find_links(p);
 	memset(p->behind_fd, -1, sizeof(p->behind_fd));
 	p->scratch_fd = p->stages_fd = p->replay_fd = -1;
 	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes);

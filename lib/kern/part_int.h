@@ -3,6 +3,7 @@
 #ifndef SL_KERN_PART_INT_H
 #define SL_KERN_PART_INT_H
 
+#include "kern/kernel.h"
 #include "kern/part.h"
 
 struct bpf_object;
@@ -53,6 +54,7 @@ struct sl_kpart {
 	struct sl_kstage stages[SL_K_STAGES];
 	unsigned int commit;		/* index of the commit stage: behind all others */
 	int scratch_fd, stages_fd, replay_fd;
+	uint64_t links[SL_KERNEL_LINKS / 64];	/* of packets that can come */
 	struct sl_krings rings;
 	struct bpf_object **objects;
 	unsigned int n_objects;

@@ -410,5 +410,8 @@ FORMS(numbers, "(head 200000)", "(head 7)", "(head 0)", "(sample)", "(sample 3)"
 FORMS(rows, "(sample 4 by=flow)", "(ip) > (sample 2 by=flow)", "(slice 40) > (tcp)", "(tcp) > (slice 40)",
       "(tcp) > (slice 54) > (sourceport)", "(vlan) > (ether) > (ip6)", "(udp) > (tunnel) > (count)",
       "(stats) > (rate 15kpps) > (stats)")
+FORMS(classic, "(bpf 'tcp port 80')", "(bpf 'udp or icmp6')", "(bpf 'len > 200 and ip[8] < 64')",
+      "(bpf 'vlan and tcp')", "(slice 40) > (bpf 'tcp[13] & 2 != 0')", "(bpf 'ip6') > (tcp)",
+      "(bpf 'tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420')", "(bpf 'net 10.0.0.0/8 or ether multicast')")
 
 TEST_MAIN()
