@@ -40,7 +40,7 @@ static uint64_t power_of_two(uint64_t n)
 /* An address where nothing is mapped yet; the next part gets the next one. */
 static uint64_t arena_address(size_t len)
 {
-	static _Atomic unsigned int turn;
+	static unsigned int turn;
 
 	for (unsigned int i = 0; i < ARENA_TRIES; i++) {
 		uint64_t at = ARENA_FIRST + (__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % 4096) * ARENA_STEP;
