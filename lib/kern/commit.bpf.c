@@ -116,9 +116,8 @@ static __always_inline place ring_of(__u32 cpu)
 /* The frame's bytes [from, from + n) to `to`: straight from the packet. */
 static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u32 n)
 {
-	if (!n || n > FRAME_MAX)
-		return;
-	sl_kload_raw(k->ctx, from, to, n);
+	if (SL_BOUND(n, FRAME_MAX))
+		sl_kload_raw(k->ctx, from, to, n);
 }
 
 #elif RING == RING_ARENA

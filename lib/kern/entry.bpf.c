@@ -108,8 +108,7 @@ SEC("xdp") int entry_xdp(struct xdp_md *ctx)
 		window_xdp(k.s, p, end);
 		if (len > 128) {
 			n = (len > SL_K_WINDOW ? SL_K_WINDOW : len) - 128;
-			SL_OPAQUE(n);
-			if (n && n <= SL_K_WINDOW - 128)
+			if (SL_BOUND(n, SL_K_WINDOW - 128))
 				bpf_xdp_load_bytes(ctx, 128, k.s->window + 128, n);
 		}
 	}
@@ -125,8 +124,7 @@ static __always_inline void window_tagged(struct __sk_buff *skb, struct sl_kscra
 	s->window[14] = (__u8)(s->tag >> 8);
 	s->window[15] = (__u8)s->tag;
 	n -= 12;
-	SL_OPAQUE(n);
-	if (n && n <= SL_K_WINDOW - 12)
+	if (SL_BOUND(n, SL_K_WINDOW - 12))
 		bpf_skb_load_bytes(skb, 12, s->window + 16, n);
 }
 
@@ -151,8 +149,7 @@ SEC("tc") int entry_tc(struct __sk_buff *skb)
 		return go(&k, len + 4);
 	}
 	if (entrance.window) {
-		SL_OPAQUE(n);
-		if (n && n <= SL_K_WINDOW)
+		if (SL_BOUND(n, SL_K_WINDOW))
 			bpf_skb_load_bytes(skb, 0, k.s->window, n);
 	}
 	return go(&k, len);

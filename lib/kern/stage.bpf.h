@@ -39,6 +39,18 @@
 #define SL_UNROLL	_Pragma("clang loop unroll(full)")
 /* Keep the compiler from undoing a bound that the verifier is to see. */
 #define SL_OPAQUE(x)	asm volatile("" : "+r"(x))
+/* Is n (a __u32 variable) from 1 to max? Asked so that every verifier sees it: before Linux 6.8
+ * none learns from n != 0. */
+#define SL_BOUND(n, max) ({						\
+		__u32 less_ = (n) - 1;					\
+		int in_;						\
+		SL_OPAQUE(less_);					\
+		in_ = less_ < (max);					\
+		if (in_) {						\
+			SL_OPAQUE(less_);	/* added to behind the question */ \
+			(n) = less_ + 1;				\
+		}							\
+		in_; })
 
 const volatile struct sl_kconf conf;
 
