@@ -57,6 +57,8 @@ struct ring_rx {
 	struct sl_kpart *part;		/* NULL: another source leads */
 	struct ring *ring;
 	unsigned int n_rings, self;	/* self: its entry */
+	unsigned int n_ifs;		/* that entries stand for */
+	int ifindex[RX_IFS_MAX];	/* where they are hooked; 0: nowhere */
 	int timer;
 	int64_t nap_ns;
 	bool napping, asleep;
@@ -203,6 +205,8 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 		return -ENOMEM;
 	s->timer = -1;
 	rx->priv = s;
+	for (; s->n_ifs < rx->n_ifs; s->n_ifs++)
+		s->ifindex[s->n_ifs] = rx->ifs[s->n_ifs].ifindex;
 	r = sl_kernel_part(f, st, &n, &s->self, &leads, why, size);
 	if (r < 0)
 		return r;
@@ -321,6 +325,9 @@ static void bring_up_to_date(struct sl_filter *f, struct rx *rx, struct ring_rx 
 	if (sl_kpart_read(s->part, &c) == 0) {
 		sl_kernel_account(f, &c);
 		rx->merged.n = c.gso_frames;
+		rx->dropped.n = 0;
+		for (unsigned int i = 0; i < SL_K_STAGES; i++)
+			rx->dropped.n += c.turned[i].blocks + c.extra[i].blocks;
 	}
 }
 
@@ -470,12 +477,16 @@ static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 {
 	struct ring_rx *s = rx->priv;
 	struct sl_kpart_error e;
-	int r;
+	int ifindex = rx->ifs[i].gone ? 0 : rx->ifs[i].ifindex, r;
 
 	(void)f;
-	if (!s->part)
+	if (i >= s->n_ifs)
+		return -EOPNOTSUPP;	/* came later: no entry stands for it */
+	/* Hooks stay where they are while an interface is down; to hook anew would cost packets. */
+	if (!s->part || ifindex == s->ifindex[i])
 		return 0;
-	r = sl_kpart_rehook(s->part, s->self, (uint16_t)i, rx->ifs[i].gone ? 0 : rx->ifs[i].ifindex, &e);
+	r = sl_kpart_rehook(s->part, s->self, (uint16_t)i, ifindex, &e);
+	s->ifindex[i] = r < 0 ? 0 : ifindex;
 	free(e.verifier);
 	return r;
 }
