@@ -55,6 +55,7 @@
 #define SNAP_ALL	262144u
 #define VLAN_BYTES	4u
 #define ADDRESSES	12u		/* of an Ethernet header, in front of a tag */
+#define LOOPBACK	1		/* its number, in every namespace */
 #define LATE_NS		500000000ull	/* a stopped ring gives its last chunk by then */
 
 struct chunk {
@@ -208,7 +209,7 @@ static int attach(const struct rx *rx, const struct packet_rx *s, const struct p
 	struct sock_fprog prog = { .filter = code };
 	unsigned int n = 0;
 	/* what goes out on a loopback comes in again, and once is enough */
-	bool no_out = rx->direction == RX_IN || strcmp(i->name, "lo") == 0;
+	bool no_out = rx->direction == RX_IN || (rx->direction == RX_BOTH && i->ifindex == LOOPBACK);
 
 	if (none) {
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
