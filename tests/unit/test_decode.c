@@ -91,6 +91,45 @@ TEST(vlan_tags)
 	CHECK_EQ(decode(1).l3, 0);
 }
 
+static struct sl_link_type link_type(uint16_t link, bool expected)
+{
+	struct sl_block b = { .link = link, .len = (uint32_t)frame_len, .frame_len = (uint32_t)frame_len };
+	struct sl_link_type t = { 0 };
+
+	CHECK_EQ(sl_link_type(&b, frame, &t), expected);
+	return t;
+}
+
+TEST(link_types)
+{
+	struct sl_link_type t;
+
+	begin();
+	put(MACS "0806");
+	t = link_type(1, true);
+	CHECK(t.type == 0x0806 && t.outer == 0x0806 && !t.n_tags);
+	link_type(101, false);
+	link_type(9, false);
+	link_type(276, false);	/* 20 bytes are wanted */
+	frame_len = 13;
+	link_type(1, false);
+	begin();
+	put(MACS "88a8 a064 8100 0fff 9100 0001 0800");
+	t = link_type(1, true);
+	CHECK(t.outer == 0x88a8 && t.type == 0x0800 && t.n_tags == 3 && t.first == 0xa064 && t.last == 1);
+	frame_len -= 2;		/* the last tag is cut */
+	t = link_type(1, true);
+	CHECK(t.type == 0x9100 && t.n_tags == 2 && t.last == 0xfff);
+	begin();
+	put("0000 0001 0006 020000000001 0000 8100 0064 86dd");
+	t = link_type(113, true);
+	CHECK(t.type == 0x86dd && t.first == 0x64);
+	begin();
+	put("0f00 2000");
+	CHECK_EQ(link_type(104, true).type, 0x2000);
+	CHECK_EQ(link_type(50, true).type, 0x2000);
+}
+
 TEST(other_links)
 {
 	begin();
