@@ -29,6 +29,8 @@ const struct flag_text flag_texts[N_FLAGS] = {
 	[F_WHY]		= { 0, "why", "FILTER", "tell all about the placing of one filter" },
 	[F_PASSES]	= { 0, "passes", NULL, "print the request after each pass that changed it" },
 	[F_MAN]		= { 0, "man", NULL, "print streamline-filters(7)" },
+	[F_BENCH]	= { 0, "bench", NULL, "measure for SECONDS (8) what filters and rings cost here; plans go by it then" },
+	[F_CLEAN]	= { 0, "clean", NULL, "take away what captures left that were killed" },
 	[F_HELP]	= { 'h', "help", NULL, "explain this verb, or the parameters of the file" },
 };
 

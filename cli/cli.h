@@ -25,7 +25,7 @@ enum {
 
 enum flag {
 	F_READ, F_IFACE, F_FILE, F_DEFINE, F_WORKERS, F_JSON, F_NO_ENV, F_QUIET, F_EXPAND,
-	F_DOT, F_MERMAID, F_SRL, F_WHY, F_PASSES, F_REPLAY, F_PLACEMENT, F_MAN, F_HELP, N_FLAGS
+	F_DOT, F_MERMAID, F_SRL, F_WHY, F_PASSES, F_REPLAY, F_PLACEMENT, F_MAN, F_BENCH, F_CLEAN, F_HELP, N_FLAGS
 };
 
 struct flag_text {
@@ -62,6 +62,7 @@ int verb_fmt(const struct call *c);
 int verb_graph(const struct call *c);
 int verb_inspect(const struct call *c);
 int verb_explain(const struct call *c);
+int verb_doctor(const struct call *c);
 int verb_completion(const struct call *c);
 int verb_complete(const struct call *c);
 int verb_help(const struct call *c);

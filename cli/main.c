@@ -23,6 +23,8 @@ const struct verb verbs[] = {
 	  F(FILE) | F(JSON) | F(MAN), verb_inspect, false },
 	{ "explain", "[CODE]", "explain an error code; without a code, list them",
 	  F(JSON), verb_explain, false },
+	{ "doctor", "[SECONDS]", "tell what works on this machine, and what to do about the rest",
+	  F(JSON) | F(BENCH) | F(CLEAN), verb_doctor, false },
 	{ "completion", "bash|zsh|fish", "print a completion script for a shell",
 	  0, verb_completion, false },
 	{ "help", "[VERB]", "explain a verb", 0, verb_help, false },
@@ -47,7 +49,7 @@ static int bare(FILE *f)
 	      "  streamline run -r in.pcap '(bpf \"udp port 53\") > (print)'\n"
 	      "  streamline plan -r in.pcap '(tcp) { -80-> (web: count); -else-> (rest: count) }'\n"
 	      "\n"
-	      "verbs: run, check, plan, graph, fmt, inspect, explain     (streamline help VERB)\n"
+	      "verbs: run, check, plan, graph, fmt, inspect, explain, doctor (streamline help VERB)\n"
 	      "filters: streamline inspect     the language: man srl\n"
 	      "first steps: README.md, man streamline\n", f);
 	return EXIT_OK;

@@ -222,6 +222,29 @@ const char *sl_run_saved(const struct sl_run *r, unsigned int i);
 /* The one-line summary: "drained. 7.4 s · 1.61 GB read · ... · lost 0" */
 char *sl_run_summary(const struct sl_run *r);
 
+/* ---- This machine ------------------------------------------------- */
+
+/* What of this machine works for live capture, found by trying, and what to do about
+ * what does not; for people, and as JSON: see streamline-doctor(1). */
+char *sl_doctor_text(void);
+char *sl_doctor_json(void);
+
+/*
+ * Measure for about so many seconds what the planner's table of costs holds, and
+ * write it to `file` (NULL: that of this user, which plans read). No packet of this machine is
+ * touched; what needs a right that is missing keeps its cost. *out: costs before and now, as text
+ * or JSON; caller frees. 0, or a negative errno with words in ds.
+ */
+int sl_doctor_bench(const char *file, double seconds, bool json, char **out, struct sl_diags *ds);
+
+/*
+ * Take away what captures left that were killed: taps in this network namespace (only where the
+ * kernel has no tcx), sockets that nobody listens to. *out: what was taken away, as text or
+ * JSON; caller frees; written after a failure too (then ds tells what could not be
+ * looked at; -EPERM: a right is missing), but not after -ENOMEM.
+ */
+int sl_doctor_clean(bool json, char **out, struct sl_diags *ds);
+
 /* ---- Blocks from and to the program ------------------------------- */
 
 /*

@@ -31,13 +31,11 @@ static void note(void *arg, const char *words)
 }
 
 /* Both ends of clsact on lo, whether the kernel has tcx or not. */
-/* libbpf would complain that the discipline is there already. */
 static int hook_clsact(struct sl_kpart *p)
 {
 	int r = 0;
 
-	libbpf_set_print(NULL);
-
+	libbpf_set_print(NULL);		/* it says when the discipline is there already */
 	for (unsigned int i = 0; !r && i < p->n_hooked; i++) {
 		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = 1,
 			    .attach_point = p->hooked[i].egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
