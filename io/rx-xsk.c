@@ -47,7 +47,7 @@
 #define SOL_XDP		283
 #endif
 
-#define BUFFER		(16u << 20)	/* of all interfaces together */
+#define BUFFER		(64u << 20)	/* of all interfaces together: some 10 ms of small packets */
 #define SLOT_SMALL	2048u
 #define SLOT_LARGE	4096u		/* a slot is a page at most */
 #define HEADROOM	256u		/* kept free by the kernel in front of a packet */
@@ -337,8 +337,12 @@ static int add_queue(struct xsk_rx *s, struct port *p, unsigned int i, uint32_t 
 {
 	struct epoll_event ev = { .events = EPOLLIN };
 	uint32_t queue = p->n_q;
-	int r = queue_open(p->ifindex, queue, slot_len, bytes, &p->q[queue]);
+	int r;
 
+	/* who may not lock so much memory gets less */
+	do
+		r = queue_open(p->ifindex, queue, slot_len, bytes, &p->q[queue]);
+	while (r == -ENOBUFS && (bytes /= 2) >= (uint64_t)SLOTS_MIN * slot_len);
 	if (r < 0)
 		return r;
 	p->n_q++;
