@@ -212,7 +212,7 @@ static void inspect_one(const struct sl_filter_type *t)
 	}
 	for (const char *const *i = t->inputs; i && *i; i++)
 		printf("%s.%s%s", i == t->inputs ? "  inputs  " : ", ", *i, i[1] ? "" : "\n");
-	printf("  runs in  user%s\n", t->flags & SL_F_SHARD ? " (workers may share the flows)" : "");
+	printf("  runs in  %suser%s\n", t->kernel || t->flags & SL_F_LIVE ? "kernel, " : "", t->flags & SL_F_SHARD ? " (workers may share the flows)" : "");
 	inspect_params(t);
 	if (t->values && t->values->name) {
 		puts("  values");

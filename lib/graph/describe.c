@@ -155,7 +155,8 @@ char *sl_type_json(const struct sl_filter_type *t)
 	sl_json_key(&j, "out");
 	json_types(&j, t->out);
 	sl_json_kstr(&j, "class", class[t->class]);
-	json_texts(&j, "spaces", (const char *const []){ "user", NULL });
+	json_texts(&j, "spaces", t->kernel || t->flags & SL_F_LIVE ?
+		   (const char *const []){ "kernel", "user", NULL } : (const char *const []){ "user", NULL });
 	sl_json_key(&j, "tags");
 	sl_json_open(&j, '[');
 	for (const struct sl_port *p = t->ports; p && p->name; p++) {
