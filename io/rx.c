@@ -52,6 +52,7 @@
 #include <unistd.h>
 
 #include "kern/ask.h"
+#include "kern/rights.h"
 #include "net/ifaces.h"
 
 #define LOOK_NS		100000000u
@@ -158,12 +159,18 @@ static int find_ifs(struct rx *rx, char *bad)
 
 /* ---- before anything runs ------------------------------------------ */
 
-static int no_rights(struct sl_prepare *p, const struct rx *rx, const char *missing)
+static int no_rights(struct sl_prepare *p, const struct rx *rx, unsigned int wanted)
 {
+	unsigned int have = sl_rights();
+	char missing[96], has[96];
+
 	sl_prepare_error(p, "dev", "E301", "not permitted to capture on %s", rx->dev);
-	sl_prepare_hint(p, "missing: %s", missing);
+	sl_prepare_hint(p, "missing: %s (have: %s)",
+			sl_rights_words(wanted & ~have ? wanted & ~have : wanted, missing, sizeof(missing)),
+			sl_rights_words(have, has, sizeof(has)));
 	sl_prepare_hint(p, "once:      sudo streamline run ...");
-	sl_prepare_hint(p, "for good:  sudo setcap cap_net_raw,cap_net_admin,cap_bpf+ep $(command -v streamline)");
+	sl_prepare_hint(p, "for good:  sudo setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep "
+			"$(command -v streamline)");
 	return sl_prepare_hint(p, "no privileges needed:  streamline run -r file.pcap ...");
 }
 
@@ -207,9 +214,9 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 					r == -EPROTOTYPE ? "its packets are of no known kind" : strerror(-r));
 	caps = sl_kernel_probe();
 	if (!caps->works[SL_CAP_PACKET] && !ring_works(&rx, caps))
-		return no_rights(p, &rx, "CAP_NET_RAW");
+		return no_rights(p, &rx, rx.mode == RX_INLINE ? SL_R_PROGRAMS : SL_R_NET_RAW);
 	if (rx.mode == RX_INLINE && !caps->works[SL_CAP_BPF])
-		return no_rights(p, &rx, "CAP_BPF, CAP_NET_ADMIN");
+		return no_rights(p, &rx, SL_R_PROGRAMS);
 	if ((rx.via == RX_ARENA || rx.via == RX_ARRAY) && !ring_works(&rx, caps))
 		return sl_prepare_error(p, "via", "E209", "via=%s does not work here: %s", vias[rx.via],
 					!caps->works[SL_CAP_BPF] ? caps->why[SL_CAP_BPF] :

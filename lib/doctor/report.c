@@ -66,8 +66,9 @@ static void costs(struct sl_findings *fs)
 		f = sl_found(fs, "costs", "table", SL_WORKS_INFO, "built in; nothing was measured on this machine");
 		sl_todo(f, "streamline doctor --bench");
 	} else {
-		f = sl_found(fs, "costs", "table", SL_WORKS_NO, "built in; %s is wrong: %s", file, why);
-		sl_todo(f, "remove it, or streamline doctor --bench");
+		f = sl_found(fs, "costs", "table", SL_WORKS_NO, "built in; %s %s: %s", file,
+			     r == -EINVAL ? "is wrong" : "cannot be used", why);
+		sl_todo(f, "remove it, or streamline doctor --bench, or see to HOME and XDG_CACHE_HOME");
 	}
 	sl_costs_free(c);
 	free(file);

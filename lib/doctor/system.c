@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* doctor/system.c -- the kernel: its limits, our rights, what of it works */
 #include <errno.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "core/human.h"
 #include "doctor/doctor.h"
 #include "kern/ask.h"
+#include "kern/rights.h"
 
 #define XSK_BYTES	(64u << 20)	/* that AF_XDP may pin */
 
@@ -82,29 +82,26 @@ static void memlock(struct sl_findings *fs, bool ipc_lock)
 
 static void rights(struct sl_findings *fs)
 {
-	static const struct { unsigned int bit; bool by_admin; const char *name, *what_for; } caps[] = {
-		{ CAP_NET_RAW, false, "CAP_NET_RAW", "capture by packet sockets" },
-		{ CAP_NET_ADMIN, false, "CAP_NET_ADMIN", "hook programs into interfaces; promiscuous mode" },
-		{ CAP_BPF, true, "CAP_BPF", "load programs into the kernel" },
-		{ CAP_PERFMON, true, "CAP_PERFMON", "load those of them that calculate with addresses" },
+	static const struct { enum sl_right right; const char *what_for; } all[] = {
+		{ SL_R_NET_RAW, "capture by packet sockets" },
+		{ SL_R_NET_ADMIN, "hook programs into interfaces; promiscuous mode" },
+		{ SL_R_BPF, "load programs into the kernel" },
+		{ SL_R_PERFMON, "load those of them that write into rings" },
 	};
-	unsigned long long have = 0;
-	char line[64] = "";
-	bool known = line_of("/proc/self/status", "CapEff:", line, sizeof(line));
+	unsigned int have = sl_rights();
+	char name[40];
 
-	if (known)
-		have = strtoull(line, NULL, 16);
-	for (unsigned int i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
-		bool has = have >> caps[i].bit & 1 || (caps[i].by_admin && have >> CAP_SYS_ADMIN & 1);
-		struct sl_finding *f = sl_found(fs, "rights", caps[i].name,
-						!known ? SL_WORKS_UNKNOWN : has ? SL_WORKS_YES : SL_WORKS_NO,
-						"%s: %s", has ? "there" : "missing", caps[i].what_for);
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		bool has = have & all[i].right;
+		struct sl_finding *f = sl_found(fs, "rights", sl_rights_words(all[i].right, name, sizeof(name)),
+						has ? SL_WORKS_YES : SL_WORKS_NO, "%s: %s",
+						has ? "there" : "missing", all[i].what_for);
 
-		if (known && !has)
+		if (!has)
 			sl_todo(f, "sudo; or for good: sudo setcap "
 				   "cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep $(command -v streamline)");
 	}
-	memlock(fs, have >> CAP_IPC_LOCK & 1);
+	memlock(fs, have & SL_R_IPC_LOCK);
 }
 
 /* ---- programs in the kernel ------------------------------------------------------ */
@@ -150,20 +147,19 @@ static void xdp(struct sl_findings *fs)
 	if (fd >= 0)
 		close(fd);
 	else
-		sl_todo(f, "mode=inline and hook=xdp need it");
+		sl_todo(f, "mode=inline and hook=xdp need it%s", ~sl_rights() & SL_R_PROGRAMS ? "; see rights" : "");
 }
 
 /* A probe of kern/ask.h as a finding. */
-static struct sl_finding *cap(struct sl_findings *fs, const char *group, enum sl_kcap c, const char *words,
-			      const char *todo)
+static void cap(struct sl_findings *fs, const char *group, enum sl_kcap c, const char *words,
+		const char *todo)
 {
 	const struct sl_kernel_caps *caps = sl_kernel_probe();
 	struct sl_finding *f = sl_found(fs, group, sl_kcap_name(c), caps->works[c] ? SL_WORKS_YES : SL_WORKS_NO,
 					"%s", caps->works[c] ? words : caps->why[c]);
 
 	if (!caps->works[c])
-		sl_todo(f, "%s", todo);
-	return f;
+		sl_todo(f, "%s", c != SL_CAP_PACKET && ~sl_rights() & SL_R_PROGRAMS ? "see rights" : todo);
 }
 
 static void programs(struct sl_findings *fs)
@@ -171,7 +167,8 @@ static void programs(struct sl_findings *fs)
 	static const char group[] = "programs in the kernel";
 	bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 
-	cap(fs, group, SL_CAP_BPF, "they can be loaded", "see rights; without them every packet comes to this process");
+	cap(fs, group, SL_CAP_BPF, "they can be loaded",
+	    "without them every packet comes to this process");
 	jit(fs);
 	cap(fs, group, SL_CAP_ARENA, "a ring in memory shared with programs (the best carrier)",
 	    "Linux 6.9 has it; until then rx takes the array ring");
@@ -192,7 +189,7 @@ static void hooks(struct sl_findings *fs)
 static void carriers(struct sl_findings *fs)
 {
 	cap(fs, "carriers", SL_CAP_PACKET, "via=packet (TPACKET_V3)", "see rights: CAP_NET_RAW");
-	cap(fs, "carriers", SL_CAP_XSK, "via=xsk, inline", "see rights: CAP_NET_RAW, CAP_BPF");
+	cap(fs, "carriers", SL_CAP_XSK, "via=xsk, inline", "via=xsk does not work");
 	sl_found(fs, "carriers", "libpcap", SL_WORKS_YES, "via=pcap: %s", pcap_lib_version());
 }
 

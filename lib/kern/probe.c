@@ -50,12 +50,30 @@ static int load_nothing(enum bpf_prog_type type)
 	return bpf_prog_load(type, "sl_probe", "GPL", code, sizeof(code) / sizeof(code[0]), NULL);
 }
 
+/* Looks at an address as if it were a number, as those that write into a ring do. */
+static int load_addresses(void)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_JGT | BPF_K, .dst_reg = BPF_REG_1, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "sl_probe", "GPL", code, sizeof(code) / sizeof(code[0]), NULL);
+}
+
 static int try_bpf(char *why)
 {
 	int fd = load_nothing(BPF_PROG_TYPE_SCHED_CLS);
 
 	if (fd < 0)
-		return no(why, "bpf()");
+		return no(why, "bpf(), which takes CAP_BPF and CAP_NET_ADMIN");
+	close(fd);
+	fd = load_addresses();
+	if (fd < 0 && errno == EACCES)
+		errno = EPERM;
+	if (fd < 0)
+		return no(why, "programs that handle addresses, which take CAP_PERFMON");
 	close(fd);
 	return 0;
 }
