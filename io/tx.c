@@ -37,6 +37,11 @@
  * the buffer there is. The default, normal, keeps the order and the limits that the
  * system has set.
  *
+ * Live packets that only kernel forms have looked at are sent by the kernel, without
+ * coming here: by mode=inline past any queue, else as copies. What is not plain then (a
+ * frame too long, a device that is down) comes here still. From XDP a veth takes frames
+ * only while its other end has GRO or a program of its own.
+ *
  * It takes CAP_NET_RAW.
  */
 /*
@@ -505,6 +510,33 @@ static void tx_close(struct sl_filter *f)
 	sl_blockq_done(&s->q);
 }
 
+static int tx_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	const struct tx *s = state;
+	struct sl_iface dev;
+	uint32_t index;
+	char why[160];
+
+	(void)shared;
+	if (sl_kernel_hook(k) == SL_KERNEL_XDP_TAP)
+		return sl_kernel_refuse(k, "a tap at XDP cannot send copies");
+	if (sl_kernel_hook(k) == SL_KERNEL_TC && !s->finish)
+		return sl_kernel_refuse(k, "finish=off: in the kernel the device does its part");
+	if (sl_kernel_hook(k) == SL_KERNEL_TC && s->qdisc == QDISC_BYPASS)
+		return sl_kernel_refuse(k, "qdisc=bypass: in the kernel copies go by the queue");
+	if (sl_iface_get(s->interface, &dev) < 0)
+		return sl_kernel_refuse(k, "there is no interface '%s'", s->interface);
+	if (dev.link != SL_LINK_ETHERNET || dev.loopback)
+		return sl_kernel_refuse(k, "%s is no Ethernet", s->interface);
+	if (sl_kernel_hook(k) == SL_KERNEL_XDP && !sl_tx_takes_xdp(&dev, why, sizeof(why)))
+		return sl_kernel_refuse(k, "%s", why);
+	index = (uint32_t)dev.index;
+	if (sl_kernel_set(k, "ifindex", &index, sizeof(index)) < 0 ||
+	    sl_kernel_set(k, "mtu", &dev.mtu, sizeof(dev.mtu)) < 0)
+		return -ENOMEM;
+	return sl_kernel_table(k, "device", &index, sizeof(index));
+}
+
 static const char *const tx_examples[] = {
 	"(pcapin web.pcap) > (tx lo)",
 	"(pcapin web.pcap) > (rate 1x) > (tx lo)",
@@ -519,6 +551,7 @@ const struct sl_filter_type sl_tx_type = {
 	.params	  = tx_params,
 	.values	  = tx_values,
 	.in	  = SL_PACKET,
+	.flags	  = SL_F_UNDECIDED,
 	.prepare  = tx_prepare,
 	.release  = free,
 	.open	  = tx_open,
@@ -526,6 +559,7 @@ const struct sl_filter_type sl_tx_type = {
 	.ready	  = tx_ready,
 	.flush	  = tx_flush,
 	.close	  = tx_close,
+	.kernel	  = tx_kernel,
 	.examples = tx_examples,
 	.see_also = "rate, pcapin, pcapout",
 };

@@ -48,6 +48,9 @@ struct sl_tx_frame {
 /* Find out what a frame needs on a device of this MTU. The block may become decoded. */
 void sl_tx_needs(struct sl_block *b, const uint8_t *data, uint32_t mtu, struct sl_tx_frame *out);
 
+/* Can programs at XDP send out of it? Else the reason, in words. */
+bool sl_tx_takes_xdp(const struct sl_iface *dev, char *why, size_t size);
+
 struct sl_tx_port;			/* an open way; each has its own */
 
 struct sl_tx_way {

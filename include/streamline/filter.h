@@ -41,6 +41,7 @@
 struct sl_filter;
 struct sl_prepare;
 struct sl_kernel;	/* a kernel form that is being made ready */
+struct sl_kernel_view;	/* one that runs */
 struct sl_shard;	/* the runtime's: all filters of one thread */
 struct sl_batch;
 
@@ -165,6 +166,7 @@ enum sl_filter_flag {
 	SL_F_JUNCTION	= 1 << 7,	/* passes all on: stands for in and out of a macro */
 	SL_F_LIVE	= 1 << 8,	/* a source of packets that -i supplies, its first parameter the
 					 * interface; an entry of the kernel's part */
+	SL_F_UNDECIDED	= 1 << 9,	/* its kernel form may hand packets to the C form */
 	SL_F_SELECT	= 1 << 9,	/* passes or drops each block by its own bytes and parameters
 					 * alone, and does nothing else: one can stand for two */
 };
@@ -235,6 +237,13 @@ struct sl_filter_type {
 	 * sl_kernel_refuse() where these parameters can't be had in the kernel.
 	 */
 	int (*kernel)(struct sl_kernel *k, const void *state, const void *shared);
+	/*
+	 * While the form runs in the kernel, the instance here looks after what it has there:
+	 * called some times a second and once when no more packets come; between open() and
+	 * close(), in the thread of the source. It may emit blocks of its own. Returns 0 or a
+	 * negative errno after sl_fail().
+	 */
+	int (*kernel_sync)(struct sl_filter *f, struct sl_kernel_view *v);
 };
 
 #define SL_EOF		(-1000)
@@ -450,6 +459,23 @@ bool sl_kernel_link(const struct sl_kernel *k, unsigned int link);
 int sl_kernel_classic(struct sl_kernel *k, unsigned int link, const void *insns, unsigned int n);
 /* Not in the kernel, and why: "by=flow needs ...". Returns -ENOTSUP. */
 int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A map of the form has as many entries. */
+int sl_kernel_entries(struct sl_kernel *k, const char *map, uint32_t n);
+/* Where the form will be: beside the stack (tc), before it and only looking, or in the way. */
+enum sl_kernel_hook { SL_KERNEL_TC, SL_KERNEL_XDP_TAP, SL_KERNEL_XDP };
+enum sl_kernel_hook sl_kernel_hook(const struct sl_kernel *k);
+
+/*
+ * In kernel_sync(). memory() maps a map of the form that can be mapped (BPF_F_MMAPABLE): as long as
+ * the form runs, NULL when there is none. now: the time that packets have by now, and
+ * what is to be added to the times of the form to get those of blocks.
+ */
+void *sl_kernel_view_memory(struct sl_kernel_view *v, const char *map, size_t *size_out);
+int sl_kernel_view_map(struct sl_kernel_view *v, const char *map);	/* descriptor, or -ENOENT */
+uint64_t sl_kernel_view_now(const struct sl_kernel_view *v, uint64_t *to_real_ns);
+bool sl_kernel_view_last(const struct sl_kernel_view *v);	/* no more packets come */
+uint64_t sl_kernel_view_lost(const struct sl_kernel_view *v);	/* packets that the form lost, so far */
 
 /* In prepare(): an error at parameter `param` (NULL: at the filter's name). */
 int sl_prepare_error(struct sl_prepare *p, const char *param, const char *code, const char *fmt, ...)

@@ -15,6 +15,9 @@
  */
 int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void *shared,
 		  char *why, size_t size);
+/* The same where the hook is known; the call above asks for tc. */
+int sl_kernel_ask_at(const struct sl_filter_type *t, const void *state, const void *shared,
+		     enum sl_kernel_hook hook, char *why, size_t size);
 
 /* What works on this machine, found by trying; `why` says what failed, NULL when it works. */
 enum sl_kcap {

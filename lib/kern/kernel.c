@@ -19,7 +19,7 @@ const struct sl_kernel_object *sl_kernel_object(const char *name)
 	return NULL;
 }
 
-static int add(struct sl_kernel *k, const char *name, const void *data, size_t size, bool table)
+static int add(struct sl_kernel *k, const char *name, const void *data, size_t size, int kind)
 {
 	struct sl_kernel_item *i = calloc(1, sizeof(*i) + size);
 
@@ -28,7 +28,7 @@ static int add(struct sl_kernel *k, const char *name, const void *data, size_t s
 		return -ENOMEM;
 	}
 	snprintf(i->name, sizeof(i->name), "%s", name);
-	i->table = table;
+	i->kind = kind;
 	i->size = size;
 	i->data = i + 1;
 	memcpy(i->data, data, size);
@@ -39,12 +39,22 @@ static int add(struct sl_kernel *k, const char *name, const void *data, size_t s
 
 int sl_kernel_set(struct sl_kernel *k, const char *name, const void *value, size_t size)
 {
-	return add(k, name, value, size, false);
+	return add(k, name, value, size, SL_ITEM_VARIABLE);
 }
 
 int sl_kernel_table(struct sl_kernel *k, const char *map, const void *data, size_t size)
 {
-	return add(k, map, data, size, true);
+	return add(k, map, data, size, SL_ITEM_TABLE);
+}
+
+int sl_kernel_entries(struct sl_kernel *k, const char *map, uint32_t n)
+{
+	return add(k, map, &n, sizeof(n), SL_ITEM_ENTRIES);
+}
+
+enum sl_kernel_hook sl_kernel_hook(const struct sl_kernel *k)
+{
+	return k->where.hook;
 }
 
 int sl_kernel_form(struct sl_kernel *k, const char *name)
@@ -55,7 +65,7 @@ int sl_kernel_form(struct sl_kernel *k, const char *name)
 
 bool sl_kernel_link(const struct sl_kernel *k, unsigned int link)
 {
-	return link < SL_KERNEL_LINKS && k->links[link / 64] >> link % 64 & 1;
+	return link < SL_KERNEL_LINKS && k->where.links[link / 64] >> link % 64 & 1;
 }
 
 /*
@@ -100,13 +110,13 @@ int sl_kernel_refuse(struct sl_kernel *k, const char *fmt, ...)
 }
 
 int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const void *state,
-		   const void *shared, const uint64_t *links)
+		   const void *shared, const struct sl_kernel_where *where)
 {
 	int r;
 
-	*k = (struct sl_kernel){ .links = { 1 << 1 } };
-	if (links)
-		memcpy(k->links, links, sizeof(k->links));
+	*k = (struct sl_kernel){ .where.links = { 1 << 1 } };
+	if (where)
+		k->where = *where;
 	snprintf(k->form, sizeof(k->form), "%s", t->name);
 	if (!t->kernel)
 		return sl_kernel_refuse(k, "it has no kernel form");
@@ -136,14 +146,21 @@ void sl_kernel_done(struct sl_kernel *k)
 	*k = (struct sl_kernel){ 0 };
 }
 
-int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void *shared,
-		  char *why, size_t size)
+int sl_kernel_ask_at(const struct sl_filter_type *t, const void *state, const void *shared,
+		     enum sl_kernel_hook hook, char *why, size_t size)
 {
+	const struct sl_kernel_where where = { .links = { 1 << 1 }, .hook = hook };
 	struct sl_kernel k;
-	int r = sl_kernel_bind(&k, t, state, shared, NULL);
+	int r = sl_kernel_bind(&k, t, state, shared, &where);
 
 	if (r < 0)
 		snprintf(why, size, "%s", r == -ENOMEM ? "out of memory" : k.why);
 	sl_kernel_done(&k);
 	return r;
+}
+
+int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void *shared,
+		  char *why, size_t size)
+{
+	return sl_kernel_ask_at(t, state, shared, SL_KERNEL_TC, why, size);
 }

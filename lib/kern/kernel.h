@@ -13,7 +13,7 @@
 
 struct sl_kernel_item {		/* a variable or the contents of a map */
 	struct sl_kernel_item *next;
-	bool table;
+	enum { SL_ITEM_VARIABLE, SL_ITEM_TABLE, SL_ITEM_ENTRIES } kind;
 	size_t size;
 	void *data;
 	char name[32];
@@ -28,18 +28,23 @@ struct sl_kernel_classic {	/* a classic BPF program in front of the form: kern/b
 	struct sl_cbpf_insn *insns;
 };
 
+struct sl_kernel_where {
+	uint64_t links[SL_KERNEL_LINKS / 64];	/* of packets that can come, a bit each */
+	enum sl_kernel_hook hook;
+};
+
 struct sl_kernel {
 	char form[32];			/* object: "tcp" for tcp.bpf.c */
 	struct sl_kernel_item *items;
 	struct sl_kernel_classic *classic;	/* in the order in which they were said */
-	uint64_t links[SL_KERNEL_LINKS / 64];	/* of packets that can come, a bit each */
+	struct sl_kernel_where where;
 	bool failed;			/* out of memory */
 	char why[256];			/* why not */
 };
 
-/* Ask a filter; links: bits as above, NULL: Ethernet alone. 0; -ENOTSUP with k->why; -ENOMEM. To be followed by done() in any case. */
+/* Ask a filter; where NULL: Ethernet alone, tc. 0; -ENOTSUP with k->why; -ENOMEM. To be followed by done() in any case. */
 int sl_kernel_bind(struct sl_kernel *k, const struct sl_filter_type *t, const void *state,
-		   const void *shared, const uint64_t *links);
+		   const void *shared, const struct sl_kernel_where *where);
 
 static inline void sl_kernel_links_add(uint64_t *links, unsigned int link)
 {

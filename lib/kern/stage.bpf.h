@@ -198,12 +198,11 @@ static __always_inline void sl_krefuse(struct sl_kscratch *s, __u32 stream, __u3
 }
 
 /* A border is crossed: remember how; the bytes follow once, in the commit stage. */
-static __always_inline void sl_kcross(struct sl_k *k, const volatile struct sl_karrow *a, __u32 sole)
+static __always_inline void sl_kcross(struct sl_k *k, __u32 border, __u32 stream, __u32 need, __u32 sole)
 {
 	struct sl_kscratch *s = k->s;
 	struct sl_kblock *b = k->b;
-	__u32 n = s->frame.n_entries, want = b->frame_len < a->need ? b->frame_len : a->need;
-	__u32 stream = a->stream;
+	__u32 n = s->frame.n_entries, want = b->frame_len < need ? b->frame_len : need;
 
 	if (n >= SL_K_ENTRIES) {
 		sl_krefuse(s, stream, conf.self | sole, b->len);
@@ -212,7 +211,7 @@ static __always_inline void sl_kcross(struct sl_k *k, const volatile struct sl_k
 	s->entries[n] = (struct sl_kentry){
 		.class = b->class, .flow_hash = b->flow_hash, .len = b->len, .head = b->head,
 		.frame_len = b->frame_len, .l3 = b->l3, .l4 = b->l4, .payload = b->payload,
-		.flags = b->flags, .proto = b->proto, .border = (__u8)a->border,
+		.flags = b->flags, .proto = b->proto, .border = (__u8)border,
 	};
 	s->streams[n] = stream;
 	s->stages[n] = conf.self | sole;
@@ -256,6 +255,17 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 			s->verdict = conf.swallow;
 		return sl_kfinish(k);
 	}
+	if (conf.up != SL_K_NONE && port == SL_K_UP) {
+		__u32 stream = conf.up_stream;
+
+		sl_ktally_add(&s->counts[self].out, len);
+		if (stream < SL_K_STREAMS)
+			sl_ktally_add(&s->moved[stream], len);
+		sl_kcross(k, conf.up, stream, 0xffff, SL_K_SOLE);
+		if (s->verdict == conf.pass)
+			s->verdict = conf.swallow;
+		return sl_kfinish(k);
+	}
 	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
 		const volatile struct sl_karrow *a = &conf.arrows[i];
 
@@ -283,7 +293,7 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		if (stream < SL_K_STREAMS)
 			sl_ktally_add(&s->moved[stream], len);
 		if (a->stage == SL_K_NONE) {
-			sl_kcross(k, a, sole);
+			sl_kcross(k, a->border, stream, a->need, sole);
 			if (s->verdict == conf.pass)
 				s->verdict = conf.swallow;
 			continue;

@@ -33,6 +33,7 @@ enum hook { HOOK_NONE, HOOK_TC, HOOK_XDP, HOOK_BOTH };
 struct spot {			/* by node id */
 	enum hook hook;
 	const char *devices;	/* of the live sources before it: "eth0, eth1" */
+	bool in_the_way;	/* some of these take packets away: mode=inline */
 	bool open;		/* it is at, or behind, a start without a source (check) */
 	double rate;		/* blocks that come in, per frame */
 };
@@ -152,11 +153,13 @@ static void inherit(struct job *j, const struct sl_node *n)
 		at->open = n->type->in != 0 && !n->type->pull;
 		at->hook = is_live(n) ? hook_of(n) : HOOK_NONE;
 		at->devices = is_live(n) ? sl_live_device(n) : "";
+		at->in_the_way = is_live(n) && sl_live_inline(n);
 	}
 	for (unsigned int i = 0; i < n->n_in; i++) {
 		const struct spot *from = &j->spot[n->in[i]->from->id];
 
 		at->open |= from->open;
+		at->in_the_way |= from->in_the_way;
 		if (!at->devices || !*at->devices)
 			at->devices = from->devices;
 		else if (strcmp(at->devices, from->devices))
@@ -189,13 +192,17 @@ static const char *why_not(struct job *j, struct sl_node *n)
 		return say(j, "the kernel refused it: %s", n->rejected);
 	if (!n->type->kernel)
 		return "it has no kernel form";
-	if (sl_kernel_ask(n->type, n->state, n->shared, why, sizeof(why)))
+	if (sl_kernel_ask_at(n->type, n->state, n->shared,
+			     at->hook != HOOK_XDP ? SL_KERNEL_TC : at->in_the_way ? SL_KERNEL_XDP : SL_KERNEL_XDP_TAP,
+			     why, sizeof(why)))
 		return say(j, "%s", why);
 	if (!n->n_in && !is_live(n))
 		return n->type->in ? "no live source is before it" : "only live sources begin in the kernel";
 	for (unsigned int i = 0; i < n->n_in; i++) {
 		const struct sl_node *from = n->in[i]->from;
 
+		if (from->type->flags & SL_F_UNDECIDED)
+			return say(j, "it follows '%s', which leaves some packets undecided in the kernel", from->name);
 		if (!from->kernel_why && !(wants_user(from) && !from->wish))
 			continue;
 		if (!from->n_in && !is_live(from))

@@ -7,14 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kern/view.h"
 #include "run/run.h"
 
 #define NEED_ALL	0xffffu
 
 struct border {
 	struct sl_inst *from;
-	struct sl_out *out;
+	struct sl_out *out;		/* NULL: to the C form of `from` itself */
 	unsigned int stream;		/* where the kernel counts it */
+	struct sl_tally crossed;
+};
+
+/* What was counted of one node, by the kernel or by its instance here. */
+struct part {
+	struct sl_tally in, gone, filtered, lost, held, made;
+	uint64_t values[SL_K_VALUES];
 };
 
 struct sl_kernel_side {
@@ -25,6 +33,10 @@ struct sl_kernel_side {
 	struct sl_out *stream[SL_K_STREAMS];	/* by the number that the kernel counts it under */
 	unsigned int n_streams;
 	struct sl_filter *leader;
+	struct part by_kernel[SL_K_STAGES];	/* of what the instances say */
+	struct sl_batch up;		/* for the C form of `up_to`, not yet given to it */
+	uint64_t up_bytes;
+	struct sl_inst *up_to;
 };
 
 /* ---- what is there ------------------------------------------------- */
@@ -43,27 +55,40 @@ static int find_stages(struct sl_run *r, struct sl_kernel_side *k)
 	return 0;
 }
 
+static int add_border(struct sl_kernel_side *k, struct sl_inst *from, struct sl_out *out)
+{
+	struct border *more = realloc(k->border, (k->n_borders + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	k->border = more;
+	k->border[k->n_borders++] = (struct border){ .from = from, .out = out, .stream = k->n_streams - 1 };
+	return 0;
+}
+
+/* Streams and borders in the order in which sl_kernel_part() numbers them. */
 static int find_borders(struct sl_kernel_side *k)
 {
-	struct border *more;
+	int r = 0;
 
-	for (unsigned int i = 0; i < k->n_stages; i++) {
-		for (unsigned int o = 0; o < k->stage[i]->n_out; o++) {
+	for (unsigned int i = 0; !r && i < k->n_stages; i++) {
+		for (unsigned int o = 0; !r && o < k->stage[i]->n_out; o++) {
 			struct sl_out *out = &k->stage[i]->out[o];
 
 			if (k->n_streams == SL_K_STREAMS)
 				return -E2BIG;
 			k->stream[k->n_streams++] = out;
-			if (out->stream->to->in_kernel)
-				continue;
-			more = realloc(k->border, (k->n_borders + 1) * sizeof(*more));
-			if (!more)
-				return -ENOMEM;
-			k->border = more;
-			k->border[k->n_borders++] = (struct border){ k->stage[i], out, k->n_streams - 1 };
+			if (!out->stream->to->in_kernel)
+				r = add_border(k, k->stage[i], out);
 		}
+		if (!(k->stage[i]->f.type->flags & SL_F_UNDECIDED) || r)
+			continue;
+		if (k->n_streams == SL_K_STREAMS)
+			return -E2BIG;
+		k->stream[k->n_streams++] = NULL;
+		r = add_border(k, k->stage[i], NULL);
 	}
-	return 0;
+	return r;
 }
 
 int sl_kernel_init(struct sl_run *r)
@@ -129,7 +154,7 @@ static int fill_stage(const struct sl_kernel_side *k, unsigned int i, struct sl_
 
 	*out = (struct sl_kstage){
 		.type = n->f.type, .state = n->f.state, .shared = n->f.shared, .name = n->f.name,
-		.entry = n->f.type->flags & SL_F_LIVE,
+		.entry = n->f.type->flags & SL_F_LIVE, .up = SL_K_NONE, .up_stream = SL_K_NONE,
 	};
 	if (n->n_out > SL_K_ARROWS)
 		return -E2BIG;
@@ -161,6 +186,10 @@ int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], un
 			if (stages[i].arrows[a].stage == SL_K_NONE)
 				stages[i].arrows[a].border = border++;
 		}
+		if (stages[i].type->flags & SL_F_UNDECIDED) {
+			stages[i].up = border++;
+			stages[i].up_stream = stream++;
+		}
 		if (k->stage[i] == sl_inst(f))
 			*self = i;
 	}
@@ -173,6 +202,27 @@ int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], un
 void sl_kernel_skip(struct sl_filter *f, uint64_t n)
 {
 	sl_inst(f)->run->seq += n;
+}
+
+/*
+ * What the kernel's form could not decide goes to the C form. It is given all before another
+ * packet crosses a border, so packets of one arrow stay in order.
+ */
+static void push_up(struct sl_kernel_side *k)
+{
+	if (k->up.n)
+		sl_inst_feed(k->up_to, &k->up, k->up_bytes);
+	k->up.n = 0;
+	k->up_bytes = 0;
+}
+
+static void go_up(struct sl_kernel_side *k, struct sl_inst *to, struct sl_block *b)
+{
+	if (k->up_to != to || k->up.n == SL_BATCH_MAX)
+		push_up(k);
+	k->up_to = to;
+	k->up.b[k->up.n++] = b;
+	k->up_bytes += b->len;
 }
 
 void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *b)
@@ -188,6 +238,13 @@ void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *
 	b->flags &= (uint16_t)~SL_B_FRESH;
 	if (b->time_ns > r->now_ns)
 		r->now_ns = b->time_ns;
+	at->crossed.blocks++;
+	at->crossed.bytes += b->len;
+	if (!at->out) {
+		go_up(r->kernel, at->from, b);
+		return;
+	}
+	push_up(r->kernel);
 	at->out->batch.b[at->out->batch.n++] = b;
 	at->out->batch_bytes += b->len;
 	if (at->out->batch.n == SL_BATCH_MAX)
@@ -196,6 +253,8 @@ void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *
 
 void sl_kernel_push(struct sl_run *r)
 {
+	if (r->kernel)
+		push_up(r->kernel);
 	for (unsigned int i = 0; r->kernel && i < r->kernel->n_stages; i++)
 		sl_inst_push(r->kernel->stage[i]);
 }
@@ -219,60 +278,125 @@ static void take(struct sl_tally *to, const struct sl_ktally *from)
 	to->bytes = from->bytes;
 }
 
-/* What was written into a ring and has not been read yet is held. */
-static void in_rings(const struct sl_kernel_side *k, const struct sl_inst *i,
-		     const struct sl_kpart_counts *c, struct sl_tally *held)
+/*
+ * What was written into a ring and has not been read yet is held. What went up to the C
+ * form is counted there, once more as in.
+ */
+static void in_rings(const struct sl_kernel_side *k, struct sl_inst *i, const struct sl_kpart_counts *c)
 {
-	*held = (struct sl_tally){ 0 };
+	struct sl_tally held = { 0 };
+
 	for (unsigned int b = 0; b < k->n_borders; b++) {
 		const struct border *at = &k->border[b];
 
 		if (at->from != i)
 			continue;
-		held->blocks += c->moved[at->stream].blocks - c->refused[at->stream].blocks -
-				at->out->moved.blocks - at->out->batch.n;
-		held->bytes += c->moved[at->stream].bytes - c->refused[at->stream].bytes -
-			       at->out->moved.bytes - at->out->batch_bytes;
+		held.blocks += c->moved[at->stream].blocks - c->refused[at->stream].blocks - at->crossed.blocks;
+		held.bytes += c->moved[at->stream].bytes - c->refused[at->stream].bytes - at->crossed.bytes;
+		if (at->out)
+			continue;
+		less(&i->in, at->crossed.blocks, at->crossed.bytes);
+		less(&i->gone, at->crossed.blocks, at->crossed.bytes);
 	}
-	if (held->blocks > i->gone.blocks)
-		*held = i->gone;
+	if (held.blocks > i->gone.blocks)
+		held = i->gone;
+	i->held = held;
+	less(&i->gone, held.blocks, held.bytes);
 }
 
-static void account(const struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c)
+static void set_reason(struct sl_inst *i, const char *reason, struct sl_tally lost)
+{
+	unsigned int n = 0;
+
+	while (n < i->n_reasons && strcmp(i->reasons[n].reason, reason))
+		n++;
+	if (n == SL_REASONS || (n == i->n_reasons && !lost.blocks))
+		return;
+	i->reasons[n] = (struct sl_lost){ reason, lost };
+	if (n == i->n_reasons)
+		i->n_reasons++;
+}
+
+/* Its instance here works as well: it looks after the form's tables, or takes what that hands up. */
+static bool works_here(const struct sl_inst *i)
+{
+	return i->opened && !(i->f.type->flags & SL_F_LIVE);
+}
+
+static struct sl_count *value_at(const struct sl_inst *i, const struct sl_value *v)
+{
+	return (struct sl_count *)((char *)i->f.state + v->off);
+}
+
+/* All that an instance says of itself, into *p, or added to it. */
+static void each_tally(struct sl_inst *i, struct part *p, void (*op)(struct sl_tally *of, struct sl_tally *p))
+{
+	op(&i->in, &p->in);
+	op(&i->gone, &p->gone);
+	op(&i->filtered, &p->filtered);
+	op(&i->lost, &p->lost);
+	op(&i->held, &p->held);
+	op(&i->made, &p->made);
+}
+
+static void get(struct sl_tally *of, struct sl_tally *p)
+{
+	*p = *of;
+}
+
+static void add_to(struct sl_tally *of, struct sl_tally *p)
+{
+	of->blocks += p->blocks;
+	of->bytes += p->bytes;
+}
+
+static void take_from(struct sl_tally *of, struct sl_tally *p)
+{
+	p->blocks = of->blocks - p->blocks;
+	p->bytes = of->bytes - p->bytes;
+}
+
+static void by_kernel(const struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c)
 {
 	const struct sl_ktally *turned = &c->turned[s], *extra = &c->extra[s];
+	struct sl_tally full = { turned->blocks + extra->blocks, turned->bytes + extra->bytes };
 	struct sl_inst *i = k->stage[s];
-	const struct sl_value *v;
-	unsigned int n = 0;
 
 	take(&i->in, &c->stage[s].in);
 	take(&i->gone, &c->stage[s].out);
 	take(&i->filtered, &c->stage[s].filtered);
 	take(&i->lost, &c->stage[s].lost);
-	i->n_reasons = 0;
-	if (i->lost.blocks)
-		i->reasons[i->n_reasons++] = (struct sl_lost){ "refused by its kernel form", i->lost };
+	set_reason(i, "refused by its kernel form", i->lost);
 	less(&i->gone, turned->blocks, turned->bytes);
-	in_rings(k, i, c, &i->held);
-	less(&i->gone, i->held.blocks, i->held.bytes);
+	in_rings(k, i, c);
 	i->in.blocks += extra->blocks;
 	i->in.bytes += extra->bytes;
-	if (turned->blocks + extra->blocks) {
-		struct sl_tally full = { turned->blocks + extra->blocks, turned->bytes + extra->bytes };
-
-		i->lost.blocks += full.blocks;
-		i->lost.bytes += full.bytes;
-		i->reasons[i->n_reasons++] = (struct sl_lost){ "ring full", full };
-	}
+	i->lost.blocks += full.blocks;
+	i->lost.bytes += full.bytes;
+	set_reason(i, "ring full", full);
 	take(&i->made, &c->stage[s].in);
 	if (i->node->n_in)
 		i->made = (struct sl_tally){ 0 };
 	i->made.blocks += extra->blocks;
 	i->made.bytes += extra->bytes;
-	if (i->f.type->flags & SL_F_LIVE)
-		return;
-	for (v = i->f.type->values; v && v->name && n < SL_K_VALUES; v++, n++)
-		((struct sl_count *)((char *)i->f.state + v->off))->n = c->values[s][n];
+}
+
+static void account(struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c)
+{
+	struct part *before = &k->by_kernel[s], here = *before;
+	struct sl_inst *i = k->stage[s];
+	const struct sl_value *v = i->f.type->flags & SL_F_LIVE ? NULL : i->f.type->values;
+
+	if (works_here(i))
+		each_tally(i, &here, take_from);
+	by_kernel(k, s, c);
+	each_tally(i, before, get);
+	if (works_here(i))
+		each_tally(i, &here, add_to);
+	for (unsigned int n = 0; v && v[n].name && n < SL_K_VALUES; n++) {
+		value_at(i, &v[n])->n += c->values[s][n] - before->values[n];
+		before->values[n] = c->values[s][n];
+	}
 }
 
 void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c)
@@ -282,6 +406,34 @@ void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c)
 	for (unsigned int s = 0; s < k->n_stages; s++)
 		account(k, s, c);
 	for (unsigned int n = 0; n < k->n_streams; n++)
-		if (k->stream[n]->stream->to->in_kernel)
+		if (k->stream[n] && k->stream[n]->stream->to->in_kernel)
 			take(&k->stream[n]->moved, &c->moved[n]);
+}
+
+void sl_kernel_sync(struct sl_filter *f, struct sl_kpart *part, const struct sl_kpart_counts *c,
+		    uint64_t now_ns, uint64_t to_real_ns, bool last)
+{
+	struct sl_run *r = sl_inst(f)->run;
+	struct sl_kernel_side *k = r->kernel;
+
+	for (unsigned int s = 0; s < k->n_stages; s++) {
+		struct sl_inst *i = k->stage[s];
+		struct sl_kernel_view v = {
+			.part = part, .stage = s, .now_ns = now_ns, .to_real_ns = to_real_ns,
+			.lost = c->stage[s].lost.blocks, .last = last,
+		};
+
+		if (!i->f.type->kernel_sync || !i->opened || i->failed)
+			continue;
+		i->f.cur = NULL;
+		i->f.seq = last ? SL_SEQ_END : r->seq;
+		i->f.order = SL_ORDER(i->node->order, 0);
+		i->timed = true;
+		if (i->f.type->kernel_sync(&i->f, &v) < 0) {
+			i->failed = true;
+			atomic_store(&r->failed, true);
+		}
+		sl_inst_push(i);
+		i->timed = false;
+	}
 }

@@ -40,6 +40,10 @@ void sl_kernel_push_all(struct sl_filter *f);
 /* Bring the ledger of all nodes in the kernel up to date. */
 void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c);
 
+/* Let filters look after what their forms have in the kernel. `last`: no more packets come. */
+void sl_kernel_sync(struct sl_filter *f, struct sl_kpart *part, const struct sl_kpart_counts *c,
+		    uint64_t now_ns, uint64_t to_real_ns, bool last);
+
 /* ---- the runtime's own -------------------------------------------- */
 
 int sl_kernel_init(struct sl_run *r);

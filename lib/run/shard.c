@@ -240,10 +240,11 @@ int sl_shard_init(struct sl_shard *sh, struct sl_run *run, struct sl_worker *w)
 	return 0;
 }
 
-/* Run by the kernel: only its counts are here. */
+/* Run by the kernel: only its counts are here. Some have work to do in both places. */
 static bool elsewhere(const struct sl_inst *i)
 {
-	return i->node->in_kernel && !(i->f.type->flags & SL_F_LIVE);
+	return i->node->in_kernel && !(i->f.type->flags & (SL_F_LIVE | SL_F_UNDECIDED)) &&
+	       !i->f.type->kernel_sync;
 }
 
 /* Sinks first, so that whatever a source starts finds its way prepared. */
