@@ -46,6 +46,7 @@ enum sl_kverdict {
 	SL_K_DONE	= -2,	/* brought outside, or swallowed: counted as out */
 	SL_K_LOSE	= -3,	/* lost */
 };
+	SL_K_UP		= -4,	/* not to be decided here: to the C form, of a filter with SL_F_UNDECIDED */
 
 /* ---- read-only data of each stage --------------------------------- */
 
@@ -70,6 +71,7 @@ struct sl_kconf {
 	__u32 self;		/* where this stage is counted */
 	__u32 commit;		/* index of the commit stage */
 	__u32 n_arrows;
+	__u32 up, up_stream;	/* border to its own C form, where that is counted; SL_K_NONE: it has none */
 	struct sl_karrow arrows[SL_K_ARROWS];
 };
 

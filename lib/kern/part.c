@@ -110,7 +110,9 @@ static int share_maps(struct sl_kpart *p, struct bpf_object *o)
 
 static void base_conf(const struct sl_kpart *p, struct sl_kconf *c, unsigned int self)
 {
-	*c = (struct sl_kconf){ .hook = p->o.hook, .self = self, .commit = p->commit };
+	*c = (struct sl_kconf){
+		.hook = p->o.hook, .self = self, .commit = p->commit, .up = SL_K_NONE, .up_stream = SL_K_NONE,
+	};
 	if (p->o.hook == SL_K_XDP) {
 		c->pass = XDP_PASS;
 		c->swallow = p->o.inline_mode ? XDP_DROP : XDP_PASS;
@@ -151,10 +153,15 @@ static int prepare_object(struct sl_kpart *p, struct bpf_object *o, const struct
 	if (!r && l->ring)
 		r = set_variable(o, "ring_conf", l->ring, sizeof(*l->ring));
 	for (i = l->said ? l->said->items : NULL; !r && i; i = i->next) {
-		if (i->table) {
+		if (i->kind != SL_ITEM_VARIABLE) {
 			struct bpf_map *m = bpf_object__find_map_by_name(o, i->name);
 
-			r = m ? bpf_map__set_value_size(m, (uint32_t)i->size) : -ENOENT;
+			if (!m)
+				r = -ENOENT;
+			else if (i->kind == SL_ITEM_TABLE)
+				r = bpf_map__set_value_size(m, (uint32_t)i->size);
+			else
+				r = bpf_map__set_max_entries(m, *(const uint32_t *)i->data);
 		} else {
 			r = set_variable(o, i->name, i->data, i->size);
 		}
@@ -168,7 +175,7 @@ static int fill_tables(struct bpf_object *o, const struct sl_kernel *said)
 	uint32_t zero = 0;
 
 	for (i = said ? said->items : NULL; i; i = i->next) {
-		struct bpf_map *m = i->table ? bpf_object__find_map_by_name(o, i->name) : NULL;
+		struct bpf_map *m = i->kind == SL_ITEM_TABLE ? bpf_object__find_map_by_name(o, i->name) : NULL;
 
 		if (m && bpf_map_update_elem(bpf_map__fd(m), &zero, i->data, BPF_ANY) < 0)
 			return -errno;
@@ -252,6 +259,8 @@ static int load_object(struct sl_kpart *p, const struct load *l, struct sl_kpart
 	}
 	bpf_program__set_log_buf(prog, NULL, 0);
 	free(log);
+	if (l->said)
+		p->stage_object[l->stage] = o;
 	r = fill_tables(o, l->said);
 	if (r < 0)
 		return sl_kpart_fail(e, l->stage, r, "cannot fill the tables of the kernel form '%s'", l->form);
@@ -296,13 +305,17 @@ static int load_stage(struct sl_kpart *p, unsigned int i, struct sl_kpart_error 
 	struct sl_kernel said;
 	int fd;
 
-	fd = sl_kernel_bind(&said, s->type, s->state, s->shared, p->links);
+	fd = sl_kernel_bind(&said, s->type, s->state, s->shared, &p->where);
 	if (fd < 0) {
 		fd = sl_kpart_fail(e, i, fd, "'%s' cannot run in the kernel: %s", s->name, said.why);
 	} else {
 		l.form = said.form;
 		l.said = &said;
 		base_conf(p, &l.conf, i);
+		if (s->type->flags & SL_F_UNDECIDED) {
+			l.conf.up = s->up;
+			l.conf.up_stream = s->up_stream;
+		}
 		l.conf.n_arrows = s->n_arrows;
 		memcpy(l.conf.arrows, s->arrows, sizeof(s->arrows));
 		fd = load_object(p, &l, e);
@@ -367,16 +380,17 @@ static int load_all(struct sl_kpart *p, struct sl_kpart_error *e)
 	return r;
 }
 
-/* What links packets can be of. Those that are fed say it themselves: any. */
-static void find_links(struct sl_kpart *p)
+/* Where it is, and what links packets can be of. Those that are fed say it themselves: any. */
+static void find_place(struct sl_kpart *p)
 {
 	for (unsigned int i = 0; i < p->o.n_stages; i++) {
 		const struct sl_kstage *s = &p->stages[i];
+	p->where.hook = p->o.hook == SL_K_TC ? SL_KERNEL_TC : p->o.inline_mode ? SL_KERNEL_XDP : SL_KERNEL_XDP_TAP;
 
 		for (unsigned int k = 0; s->entry && k < s->n_ifs; k++) {
 			if (!s->ifs[k].ifindex)
-				memset(p->links, 0xff, sizeof(p->links));
-			sl_kernel_links_add(p->links, s->ifs[k].link);
+				memset(p->where.links, 0xff, sizeof(p->where.links));
+			sl_kernel_links_add(p->where.links, s->ifs[k].link);
 		}
 	}
 }
@@ -398,7 +412,7 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	p->o.stages = NULL;
 	memcpy(p->stages, o->stages, o->n_stages * sizeof(*o->stages));
 	p->commit = o->n_stages;
-	find_links(p);
+	find_place(p);
 	memset(p->behind_fd, -1, sizeof(p->behind_fd));
 	p->scratch_fd = p->stages_fd = p->replay_fd = -1;
 	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes);
@@ -475,6 +489,7 @@ void sl_kpart_free(struct sl_kpart *p)
 	sl_kpart_detach(p);
 	for (unsigned int i = 0; i < p->n_objects; i++)
 		bpf_object__close(p->objects[i]);
+	sl_kernel_unmap(p, -1);
 	free(p->objects);
 	for (unsigned int i = 0; i < SL_K_STAGES; i++)
 		if (p->behind_fd[i] >= 0)

@@ -38,6 +38,7 @@ struct sl_kstage {
 	const char *name;		/* of the node, for errors */
 	struct sl_karrow arrows[SL_K_ARROWS];	/* .stage: index into stages */
 	unsigned int n_arrows;
+	uint32_t up, up_stream;		/* as in struct sl_kconf */
 	/* entries (sources) alone */
 	bool entry;
 	const struct sl_kif *ifs;	/* where packets come in; only read by sl_kpart_new() */

@@ -49,20 +49,32 @@ struct sl_khooked {		/* an entry at its interface, in one direction */
 	bool filter, made_qdisc;
 };
 
+struct sl_kmapped {		/* a map of a form, mapped here: view.c */
+	struct sl_kmapped *next;
+	int fd;
+	void *at;
+	size_t size;
+};
+
 struct sl_kpart {
 	struct sl_kpart_opts o;		/* .stages is not kept */
 	struct sl_kstage stages[SL_K_STAGES];
 	unsigned int commit;		/* index of the commit stage: behind all others */
 	int scratch_fd, stages_fd, replay_fd;
-	uint64_t links[SL_KERNEL_LINKS / 64];	/* of packets that can come */
+	struct sl_kernel_where where;
 	struct sl_krings rings;
 	struct bpf_object **objects;
 	unsigned int n_objects;
+	struct bpf_object *stage_object[SL_K_STAGES];	/* of the stages that are no entries */
+	struct sl_kmapped *mapped;
 	int behind_fd[SL_K_STAGES];	/* programs that begin with classic ones; -1: none */
 	struct sl_khooked *hooked;
 	unsigned int n_hooked;
 	const char *how;
 };
+
+/* Unmap what was mapped of a map; fd -1: of all. */
+void sl_kernel_unmap(struct sl_kpart *p, int fd);
 
 int sl_khook(struct sl_kpart *p, struct sl_khooked *h, struct sl_kpart_error *e);
 void sl_kunhook(struct sl_kpart *p, struct sl_khooked *h);
