@@ -3,7 +3,7 @@
  * rx -- capture packets from network interfaces
  *
  *	(rx eth0)
- *	(rx eth0,eth1 snap=128B)
+ *	(rx "eth0,eth1" snap=128B)
  *	(rx any direction=in)
  *	(rx eth0 mode=inline)
  *
@@ -200,6 +200,13 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 					vias[rx.via]);
 	if (rx.via == RX_XSK && rx.mode != RX_INLINE)
 		return sl_prepare_error(p, "via", "E124", "AF_XDP takes packets away: say mode=inline as well");
+	if (rx.mode == RX_INLINE && rx.hook == RX_HOOK_TC)
+		return sl_prepare_error(p, "hook", "E124", "inline works before the network stack: hook=xdp, or leave it out");
+	if (rx.hook == RX_HOOK_XDP && rx.direction == RX_OUT)
+		return sl_prepare_error(p, "direction", "E124", "XDP sees only what comes in: a tap at hook=tc sees both");
+	if (rx.hook != RX_HOOK_AUTO && (rx.via == RX_PACKET || rx.via == RX_PCAP))
+		return sl_prepare_error(p, "hook", "E124", "via=%s has no hook: programs in the kernel have, by arena and array",
+					vias[rx.via]);
 	if (!sl_prepare_env(p))
 		return 0;
 	r = find_ifs(&rx, bad);
@@ -322,6 +329,9 @@ static int rx_open(struct sl_filter *f)
 	r = rx->via == RX_REPLAY ? 0 : watch_ifs(f, rx);
 	if (r < 0)
 		return sl_fail(f, "E302", "cannot watch %s: %s", rx->dev, strerror(-r));
+	for (unsigned int i = 0; rx->via != RX_REPLAY && i < rx->n_ifs; i++)
+		if (!rx->ifs[i].up)
+			sl_trouble(f, "E302", false, "%s is down: nothing comes until it is up", rx->ifs[i].name);
 	if (rx->via != RX_REPLAY)
 		sl_saved(f, "%s: captured by %s", rx->dev, rx->took);
 	return 0;

@@ -41,8 +41,10 @@ static int attach_tcx(int prog_fd, int ifindex, bool egress)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Where the discipline is there already libbpf would print what the kernel says to that. */
 static int attach_clsact(struct sl_khooked *h, int ifindex)
 {
+	libbpf_print_fn_t before = libbpf_set_print(NULL);
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
 		    .attach_point = h->egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = h->prog_fd);
@@ -50,9 +52,9 @@ static int attach_clsact(struct sl_khooked *h, int ifindex)
 
 	r = bpf_tc_hook_create(&hook);
 	h->made_qdisc = r == 0;
-	if (r < 0 && r != -EEXIST)
-		return r;
-	r = bpf_tc_attach(&hook, &opts);
+	if (!r || r == -EEXIST)
+		r = bpf_tc_attach(&hook, &opts);
+	libbpf_set_print(before);
 	if (r < 0)
 		return r;
 	h->handle = opts.handle;
@@ -127,7 +129,7 @@ int sl_khook(struct sl_kpart *p, struct sl_khooked *h, struct sl_kpart_error *e)
 		}
 	}
 	if (r == -EBUSY)
-		return sl_kpart_fail(e, h->stage, r, "another program is at %s already", name);
+		return sl_kpart_fail(e, h->stage, r, "an XDP program of somebody else is attached to %s", name);
 	if (r < 0)
 		return sl_kpart_fail(e, h->stage, r, "cannot hook into %s", name);
 	return 0;
