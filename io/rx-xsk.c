@@ -12,6 +12,10 @@
  * memory with a list of their slots. Whichever thread lets the last block of it go puts
  * the list where pull() finds it. The memory lives until the last list is back.
  *
+ * To be woken for each packet costs far more than the packet. So after a wake-up sockets
+ * are disarmed, and a nap follows, which grows up to `delay` while it brings little and shrinks
+ * when it brings much. A nap that brought nothing ends in waiting for the sockets.
+ *
  * The program is held by a link: it goes when the process does, however that ends.
  * It never replaces another one.
  */
@@ -29,6 +33,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -55,6 +60,9 @@
 #define SLOTS_MIN	256u
 #define SLOTS_MAX	65536u
 #define LOT		64u		/* packets that are lent together */
+#define NAP_MIN_NS	50000
+#define MANY		512		/* packets of a round that are worth coming soon for */
+#define FEW		64
 
 struct queue;
 
@@ -100,7 +108,10 @@ struct port {				/* an interface */
 struct xsk_rx {
 	struct port *port[RX_IFS_MAX];
 	unsigned int n, turn;
-	int epoll_fd;
+	int epoll_fd, timer;
+	int64_t nap_ns;
+	unsigned int round;		/* packets since the last nap */
+	bool napping, armed;
 };
 
 /* ---- queues --------------------------------------------------------- */
@@ -446,6 +457,8 @@ static void xsk_close(struct sl_filter *f, struct rx *rx)
 		port_free(s->port[i]);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
+	if (s->timer >= 0)
+		close(s->timer);
 	free(s);
 	rx->priv = NULL;
 }
@@ -464,8 +477,11 @@ static int xsk_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 	if (!s)
 		return -ENOMEM;
 	rx->priv = s;
+	s->nap_ns = NAP_MIN_NS;
+	s->armed = true;
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epoll_fd < 0) {
+	if (s->epoll_fd < 0 || s->timer < 0) {
 		r = -errno;
 		snprintf(why, size, "%s", strerror(errno));
 	}
@@ -474,6 +490,8 @@ static int xsk_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 			r = port_new(rx, s, s->n, why, size);
 	if (!r)
 		r = rx_wait(f, rx, s->epoll_fd);
+	if (!r)
+		r = rx_wait(f, rx, s->timer);
 	if (r < 0) {
 		xsk_close(f, rx);
 		return r;
@@ -579,12 +597,45 @@ static int deliver(struct sl_filter *f, struct rx *rx, unsigned int i, struct qu
 	return r;
 }
 
-/* The kernel asks to be told of new slots; and sockets may have lost their interface. */
-static void look_after(struct xsk_rx *s)
+/* Be woken by the next packet, at once when there is one; or by none. */
+static void arm(struct xsk_rx *s, bool on)
+{
+	if (s->armed == on)
+		return;
+	s->armed = on;
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct port *p = s->port[i];
+
+		for (uint32_t k = 0; p && k < p->n_q; k++) {
+			struct epoll_event ev = { .events = on ? EPOLLIN : 0,
+						  .data.u64 = (uint64_t)i << 32 | k };
+
+			if (!p->q[k]->dead)
+				epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, p->q[k]->fd, &ev);
+		}
+	}
+}
+
+/* A socket that lost its interface would go on calling itself ready. */
+static void bury(struct xsk_rx *s)
 {
 	struct epoll_event ev[16];
-	int n;
+	int n = epoll_wait(s->epoll_fd, ev, 16, 0);
 
+	for (int e = 0; e < n; e++) {
+		struct port *p = s->port[ev[e].data.u64 >> 32];
+		uint32_t k = (uint32_t)ev[e].data.u64;
+
+		if (!(ev[e].events & (EPOLLERR | EPOLLHUP)) || !p || k >= p->n_q)
+			continue;
+		epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, p->q[k]->fd, NULL);
+		p->q[k]->dead = true;
+	}
+}
+
+/* The kernel may ask to be told of new slots. */
+static void tell(struct xsk_rx *s)
+{
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct port *p = s->port[i];
 
@@ -592,24 +643,41 @@ static void look_after(struct xsk_rx *s)
 			if (!p->q[k]->dead && *(volatile uint32_t *)p->q[k]->fill.flags & XDP_RING_NEED_WAKEUP)
 				recv(p->q[k]->fd, NULL, 0, MSG_DONTWAIT);
 	}
-	n = epoll_wait(s->epoll_fd, ev, 16, 0);
-	for (int e = 0; e < n; e++) {
-		struct port *p = s->port[ev[e].data.u64 >> 32];
-		uint32_t k = (uint32_t)ev[e].data.u64;
+}
 
-		if (!(ev[e].events & (EPOLLERR | EPOLLHUP)) || !p || k >= p->n_q)
-			continue;
-		/* it would go on calling itself ready */
-		epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, p->q[k]->fd, NULL);
-		p->q[k]->dead = true;
+/* Nothing to read now. */
+static void rest(struct rx *rx, struct xsk_rx *s)
+{
+	int64_t most = rx->delay < NAP_MIN_NS ? NAP_MIN_NS : rx->delay > 999999999 ? 999999999 : rx->delay;
+	struct itimerspec t = { 0 };
+
+	tell(s);
+	if (!s->round) {
+		s->nap_ns = NAP_MIN_NS;
+		bury(s);
+		arm(s, true);
+		return;
 	}
+	arm(s, false);
+	if (s->round >= MANY)
+		s->nap_ns /= 2;
+	else if (s->round < FEW)
+		s->nap_ns *= 2;
+	s->nap_ns = s->nap_ns < NAP_MIN_NS ? NAP_MIN_NS : s->nap_ns > most ? most : s->nap_ns;
+	s->round = 0;
+	s->napping = true;
+	t.it_value.tv_nsec = (long)s->nap_ns;
+	timerfd_settime(s->timer, 0, &t, NULL);
 }
 
 static int xsk_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain)
 {
 	struct xsk_rx *s = rx->priv;
 	unsigned int n = 0;
+	uint64_t times;
 
+	if (s->napping && read(s->timer, &times, sizeof(times)) > 0)
+		s->napping = false;
 	/* each queue is asked, of another interface first each time */
 	for (unsigned int t = 0; t < s->n; t++) {
 		unsigned int i = (s->turn + t) % s->n;
@@ -626,13 +694,15 @@ static int xsk_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool d
 		}
 	}
 	s->turn++;
+	s->round += n;
 	if (n)
 		return (int)n;
 	if (drain) {
 		count(f, rx, true);
 		return SL_EOF;
 	}
-	look_after(s);
+	if (!s->napping)
+		rest(rx, s);
 	return 0;
 }
 
