@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The bundled filters, sorted: SL_FILTER(x) is filters/x.c, SL_IO(x) is io/x.c; each defines sl_x_type. */
 SL_FILTER(ac)
+SL_IO(attach)
 SL_FILTER(bpf)
 SL_FILTER(count)
 SL_FILTER(ether)
 SL_IO(exec)
 SL_IO(feed)
 SL_IO(fileout)
+SL_FILTER(flows)
 SL_FILTER(grep)
 SL_FILTER(head)
 SL_FILTER(icmp)

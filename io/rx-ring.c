@@ -14,7 +14,12 @@
  * When to look: batches make a packet cheap, so after a round the reader naps. The nap
  * grows while rounds bring little and shrinks when they bring much; a ring that
  * fills in the meantime rings the bell. When a nap brought nothing the reader sleeps until
- * the next packet, and costs nothing.
+ * the next packet, and costs nothing. Programs publish without a full fence, so one
+ * packet may pass just as the reader lies down, neither seen nor rung for: it looks once more
+ * after a millisecond.
+ *
+ * Where other processes read the same rings, nobody is waited for, and this reader copies packets
+ * out as they do (kern/lapped.h).
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -26,7 +31,9 @@
 #include <unistd.h>
 
 #include "kern/ask.h"
+#include "kern/lapped.h"
 #include "rx-replay.h"
+#include "rx-share.h"
 #include "rx.h"
 #include "run/kernel.h"
 
@@ -36,6 +43,7 @@
 #define MANY		512	/* blocks of a round that are worth coming soon for */
 #define FEW		64
 #define RING_BYTES	(4u << 20)
+#define NOD_NS		1000000
 #define SYNC_NS		50000000u
 
 struct window {
@@ -67,6 +75,9 @@ struct ring_rx {
 	uint64_t synced_ns;
 	struct rx_replay *replay;	/* packets come from a file */
 	bool replay_us;			/* ... whose clock has microseconds */
+	bool nodding;			/* asleep, but to look once more soon */
+	struct rx_share *share;		/* other processes read too */
+	struct sl_klapped *lapped;	/* ... so this one does as they do */
 };
 
 /* ---- windows ------------------------------------------------------- */
@@ -144,7 +155,8 @@ static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, uns
 	struct sl_kpart_error e;
 	int r;
 
-	o.carrier = rx->via == RX_ARRAY || !caps->works[SL_CAP_ARENA] ? SL_CARRIER_ARRAY : SL_CARRIER_ARENA;
+	o.shared = rx->share;
+	o.carrier = rx->via == RX_ARRAY || rx->share || !caps->works[SL_CAP_ARENA] ? SL_CARRIER_ARRAY : SL_CARRIER_ARENA;
 	o.ring_bytes = rx->buffer ? rx->buffer : RING_BYTES;
 	r = sl_kpart_new(&o, &s->part, &e);
 	if (!r)
@@ -156,9 +168,28 @@ static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, uns
 	}
 	snprintf(rx->took, sizeof(rx->took), "%s ring, %s%s%s",
 		 o.carrier == SL_CARRIER_ARENA ? "arena" : "array", sl_kpart_hooked(s->part),
-		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY ? "; arena: " : "",
-		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY ? caps->why[SL_CAP_ARENA] : "");
+		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY && !rx->share ? "; arena: " : "",
+		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY && !rx->share ? caps->why[SL_CAP_ARENA] : "");
 	return 0;
+}
+
+/* Other processes may come. */
+static int offer(struct sl_filter *f, struct rx *rx, struct ring_rx *s, char *why, size_t size)
+{
+	struct rx_hello h = { .magic = RX_SHARE_MAGIC, .abi = RX_SHARE_ABI, .n_ifs = rx->n_ifs };
+	const uint8_t *map;
+	int fd, r;
+
+	h.n_rings = sl_kpart_n_rings(s->part);
+	fd = sl_kpart_share(s->part, &h.stride, &h.size, &map);
+	for (unsigned int i = 0; i < rx->n_ifs; i++) {
+		memcpy(h.ifs[i].name, rx->ifs[i].name, sizeof(h.ifs[i].name));
+		h.ifs[i].link = rx->ifs[i].link;
+	}
+	r = sl_klapped_new(map, h.n_rings, h.stride, h.size, &s->lapped);
+	if (!r)
+		r = rx_share_open(rx->share, &h, fd, &s->share, why, size);
+	return r ? r : rx_wait(f, rx, rx_share_fd(s->share));
 }
 
 static int make_rings(struct ring_rx *s)
@@ -178,9 +209,11 @@ static int make_rings(struct ring_rx *s)
 static void complete(struct sl_kstage *st, unsigned int n, struct sl_kif ifs[][RX_IFS_MAX])
 {
 	for (unsigned int i = 0; i < n; i++) {
-		const struct rx *rx = st[i].state;
+		struct rx *rx = (struct rx *)(uintptr_t)st[i].state;
+		char bad[64];
 
-		if (!st[i].entry)
+		/* one that is opened after this one */
+		if (!st[i].entry || (!rx->n_ifs && rx_find_ifs(rx, bad) < 0))
 			continue;
 		for (unsigned int k = 0; k < rx->n_ifs; k++)
 			ifs[i][k] = (struct sl_kif){ rx->ifs[k].ifindex, rx->ifs[k].link, (uint16_t)k };
@@ -228,6 +261,8 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 		r = rx_replay_open(rx->dev, &s->replay, why, size);
 	if (!r)
 		r = make_rings(s);
+	if (!r && rx->share)
+		r = offer(f, rx, s, why, size);
 	if (!r)
 		r = rx_wait(f, rx, sl_kpart_fd(s->part));
 	if (!r)
@@ -243,6 +278,8 @@ static void ring_close(struct sl_filter *f, struct rx *rx)
 	(void)f;
 	if (!s)
 		return;
+	rx_share_close(s->share);
+	sl_klapped_free(s->lapped);
 	sl_kpart_free(s->part);
 	rx_replay_close(s->replay);
 	free(s->ring);
@@ -262,22 +299,22 @@ static uint64_t clock_at(clockid_t id)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void fill(struct sl_block *b, const struct ring_rx *s, const struct sl_kpacket *p,
+static void fill(struct sl_block *b, const struct ring_rx *s, const struct sl_kframe *frame,
 		 const struct sl_kentry *e)
 {
 	b->proto = e->proto;
-	b->time_ns = p->frame->time_ns + s->to_real_ns;
+	b->time_ns = frame->time_ns + s->to_real_ns;
 	b->len = e->len;
 	b->head = e->head;
 	b->frame_len = e->frame_len;
-	b->wire_len = p->frame->wire_len;
+	b->wire_len = frame->wire_len;
 	b->class = e->class;
 	b->flow_hash = e->flow_hash;
 	b->l3 = e->l3;
 	b->l4 = e->l4;
 	b->payload = e->payload;
-	b->link = p->frame->link;
-	b->iface = p->frame->iface;
+	b->link = frame->link;
+	b->iface = frame->iface;
 	b->flags = (uint16_t)(b->flags | e->flags | (s->replay_us ? 0 : SL_B_NANO));
 }
 
@@ -307,7 +344,7 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 		}
 		if (!b)
 			return -ENOMEM;
-		fill(b, s, p, e);
+		fill(b, s, p->frame, e);
 		b->off = (uint64_t)(p->bytes - r->base) + e->head;
 		if (first)
 			sl_kernel_cross(f, p->entries[i - 1].border, first);
@@ -318,12 +355,49 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 	return 0;
 }
 
-static void bring_up_to_date(struct sl_filter *f, struct rx *rx, struct ring_rx *s)
+/* The same of a record that may be overwritten any time: a copy, and then whether it is whole. */
+static int deliver_copy(struct sl_filter *f, struct ring_rx *s, const struct sl_klapped_head *h)
+{
+	struct ring *r = &s->ring[h->ring];
+	struct sl_block *b, *first = NULL;
+	unsigned int border = 0;
+	uint8_t *data;
+
+	sl_kernel_skip(f, h->frame.nth - r->nth - 1);
+	r->nth = h->frame.nth;
+	for (unsigned int i = 0; i < h->frame.n_entries; i++) {
+		const struct sl_kentry *e = &h->entries[i];
+
+		if (e->border == SL_K_SHARED)
+			continue;
+		b = first ? sl_block_dup(f, first) : sl_block_alloc(f, h->frame.stored, &data);
+		if (!b)
+			return -ENOMEM;
+		if (!first && !sl_klapped_take(s->lapped, h, data, h->frame.stored)) {
+			sl_kernel_forget(f, b);
+			return 0;
+		}
+		b->off += (uint64_t)e->head - b->head;
+		fill(b, s, &h->frame, e);
+		if (first)
+			sl_kernel_cross(f, border, first);
+		first = b;
+		border = e->border;
+	}
+	if (first)
+		sl_kernel_cross(f, border, first);
+	else
+		sl_kernel_skip(f, 1);
+	return 0;
+}
+
+static void bring_up_to_date(struct sl_filter *f, struct rx *rx, struct ring_rx *s, bool last)
 {
 	static _Thread_local struct sl_kpart_counts c;
 
 	if (sl_kpart_read(s->part, &c) == 0) {
-		sl_kernel_account(f, &c);
+		sl_kernel_account(f, &c, last && s->lapped);
+		sl_kernel_sync(f, s->part, &c, s->replay ? 0 : clock_at(CLOCK_MONOTONIC), s->to_real_ns, last);
 		rx->merged.n = c.gso_frames;
 		rx->dropped.n = 0;
 		for (unsigned int i = 0; i < SL_K_STAGES; i++)
@@ -363,6 +437,14 @@ static bool rest(struct rx *rx, struct ring_rx *s)
 	}
 	s->nap_ns = NAP_MIN_NS;
 	s->asleep = sl_kpart_sleep(s->part);
+	if (s->lapped && sl_klapped_ready(s->lapped))
+		return true;
+	if (s->asleep && !s->nodding) {
+		struct itimerspec t = { .it_value.tv_nsec = NOD_NS };
+
+		timerfd_settime(s->timer, 0, &t, NULL);
+		s->nodding = true;
+	}
 	return !s->asleep;
 }
 
@@ -372,7 +454,7 @@ static void wake(struct ring_rx *s)
 
 	if (s->napping || s->asleep)
 		sl_kpart_woken(s->part);
-	if (s->napping && read(s->timer, &n, sizeof(n)) < 0)
+	if ((s->napping || s->nodding) && read(s->timer, &n, sizeof(n)) < 0)
 		n = 0;		/* the bell was first */
 	s->napping = s->asleep = false;
 }
@@ -419,13 +501,14 @@ static int pull_replay(struct sl_filter *f, struct rx *rx, struct ring_rx *s, un
 	if (r > 0)
 		return n ? (int)n : 1;
 	sl_kernel_push_all(f);
-	bring_up_to_date(f, rx, s);
+	bring_up_to_date(f, rx, s, true);
 	return r < 0 ? r : n ? (int)n : SL_EOF;
 }
 
 static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain)
 {
 	struct ring_rx *s = rx->priv;
+	struct sl_klapped_head h;
 	struct sl_kpacket p;
 	uint64_t now;
 	int n = 0, r;
@@ -437,21 +520,26 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 	wake(s);
 	for (unsigned int i = 0; i < s->n_rings; i++)
 		give_back(s, i);
+	if (s->share)
+		rx_share_serve(s->share);
 	now = clock_at(CLOCK_MONOTONIC);
 	s->to_real_ns = clock_at(CLOCK_REALTIME) - now;
 	do {
-		while ((unsigned int)n < max && sl_kpart_next(s->part, &p)) {
-			r = deliver(f, s, &p);
+		while ((unsigned int)n < max) {
+			if (s->lapped ? !sl_klapped_next(s->lapped, &h) : !sl_kpart_next(s->part, &p))
+				break;
+			r = s->lapped ? deliver_copy(f, s, &h) : deliver(f, s, &p);
 			if (r < 0)
 				return sl_fail(f, "E302", "no memory for blocks");
 			n++;
 		}
+		s->nodding &= !n;
 		s->round += (unsigned int)n;
 	} while (!n && !drain && rest(rx, s));
 	if (now - s->synced_ns > SYNC_NS || (!n && drain)) {
 		s->synced_ns = now;
 		sl_kernel_push_all(f);
-		bring_up_to_date(f, rx, s);
+		bring_up_to_date(f, rx, s, !n && drain);
 	}
 	return n ? n : drain ? SL_EOF : 0;
 }
@@ -470,7 +558,7 @@ static void ring_stats(struct sl_filter *f, struct rx *rx)
 	struct ring_rx *s = rx->priv;
 
 	if (s->part)
-		bring_up_to_date(f, rx, s);
+		bring_up_to_date(f, rx, s, false);
 }
 
 static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)

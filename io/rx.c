@@ -6,6 +6,7 @@
  *	(rx "eth0,eth1" snap=128B)
  *	(rx any direction=in)
  *	(rx eth0 mode=inline)
+ *	(rx eth0 share=web)
  *
  * out  packets
  * read packets, dropped, missed, merged
@@ -36,6 +37,9 @@
  *
  * snap cuts packets before they are copied. delay is the longest time that a packet may wait
  * for others when few come. A VLAN tag that the card has taken off is put back.
+ *
+ * share=NAME lets other processes read the same capture: see attach. Each reader, this one
+ * too, then copies packets out of the ring, and none is waited for.
  *
  * When an interface goes down, goes away or comes back, rx says so and goes on.
  * dropped counts packets for which the ring had no room; missed those that the
@@ -79,6 +83,7 @@ static const struct sl_param rx_params[] = {
 	SL_SWITCH(struct rx, promisc, .help = "ask the card for packets to others as well"),
 	SL_TIME(struct rx, delay, .def = DELAY_NS, .max = 1000000000,
 		.help = "longest time that a packet waits for others"),
+	SL_STRING(struct rx, share, .help = "a name: other processes read the same capture by (attach NAME)"),
 	{ }
 };
 
@@ -125,8 +130,7 @@ static int add_all(struct rx *rx)
 	return n < 0 ? n : r;
 }
 
-/* Fills rx->ifs; on failure `bad` (IFNAMSIZ) is the name that is wrong. */
-static int find_ifs(struct rx *rx, char *bad)
+int rx_find_ifs(struct rx *rx, char *bad)
 {
 	struct sl_iface i;
 	const char *at;
@@ -200,6 +204,9 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 					vias[rx.via]);
 	if (rx.via == RX_XSK && rx.mode != RX_INLINE)
 		return sl_prepare_error(p, "via", "E124", "AF_XDP takes packets away: say mode=inline as well");
+	if (rx.share && rx.via != RX_AUTO && rx.via != RX_ARRAY)
+		return sl_prepare_error(p, "share", "E124", "a capture by via=%s can't be shared: array can",
+					vias[rx.via]);
 	if (rx.mode == RX_INLINE && rx.hook == RX_HOOK_TC)
 		return sl_prepare_error(p, "hook", "E124", "inline works before the network stack: hook=xdp, or leave it out");
 	if (rx.hook == RX_HOOK_XDP && rx.direction == RX_OUT)
@@ -209,7 +216,7 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 					vias[rx.via]);
 	if (!sl_prepare_env(p))
 		return 0;
-	r = find_ifs(&rx, bad);
+	r = rx_find_ifs(&rx, bad);
 	if (r == -ENODEV) {
 		sl_prepare_error(p, "dev", "E209", "there is no interface '%s'", bad);
 		if (sl_iface_near(bad, near))
@@ -320,7 +327,7 @@ static int rx_open(struct sl_filter *f)
 	int r;
 
 	rx->wait_fd = epoll_create1(EPOLL_CLOEXEC);
-	r = rx->wait_fd < 0 ? -errno : find_ifs(rx, bad);
+	r = rx->wait_fd < 0 ? -errno : rx_find_ifs(rx, bad);
 	if (r < 0)
 		return sl_fail(f, "E209", "cannot capture on %s: %s", rx->dev, strerror(-r));
 	r = take_carrier(f, rx);
@@ -380,7 +387,7 @@ static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *e
 	if (i->gone)
 		sl_trouble(f, "E302", false, "%s is gone; waiting for it to come back", i->name);
 	else if (r < 0)
-		sl_trouble(f, "E302", true, "%s can't be captured on any more: %s", i->name, strerror(-r));
+		sl_trouble(f, "E302", true, "%s can't be captured on: %s", i->name, strerror(-r));
 	else if (ev->what & SL_IF_UP)
 		sl_trouble(f, "E302", false, "%s is %s", i->name, now);
 	else if (ev->what & SL_IF_CAME)

@@ -35,6 +35,7 @@ struct rx {
 	uint64_t snap, buffer;		/* bytes of a packet; of ring in all (0: the default) */
 	bool promisc;
 	int64_t delay;			/* ns: longest that a packet may wait for others */
+	const char *share;		/* name by which other processes read the same capture; NULL */
 	/* values */
 	struct sl_count packets, dropped, missed, merged;
 
@@ -79,6 +80,9 @@ int rx_wait(struct sl_filter *f, struct rx *rx, int fd);
  * socket is given, from now on. For rx whose carrier is rx_packet. */
 struct sock_filter;
 int rx_packet_filter(struct rx *rx, const struct sock_filter *prog, unsigned int n);
+
+/* Fills rx->ifs by rx->dev; on failure the name that is wrong is in bad (64 bytes). */
+int rx_find_ifs(struct rx *rx, char *bad);
 
 extern const struct rx_carrier rx_ring, rx_packet, rx_xsk, rx_pcap;
 

@@ -31,6 +31,7 @@
 #define SL_K_PENDING	16	/* branches that wait */
 #define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
 #define SL_K_NONE	0xffffffffu
+#define SL_K_SHARED	255u	/* border of entries that are for other processes */
 #define SL_K_SOLE	0x80000000u
 #define SL_K_SAID_NOTHING (1ull << 32)	/* no classic program for packets of this link */
 #define SL_K_DOZE	0x80000000u	/* of waiting: the reader naps, wake it when a quarter is full */
@@ -45,8 +46,8 @@ enum sl_kverdict {
 	SL_K_DROP	= -1,	/* screened out: counted as filtered */
 	SL_K_DONE	= -2,	/* brought outside, or swallowed: counted as out */
 	SL_K_LOSE	= -3,	/* lost */
-};
 	SL_K_UP		= -4,	/* not to be decided here: to the C form, of a filter with SL_F_UNDECIDED */
+};
 
 /* ---- read-only data of each stage --------------------------------- */
 
@@ -70,8 +71,8 @@ struct sl_kconf {
 	__s32 swallow;		/* ... for those that were taken (inline), or pass */
 	__u32 self;		/* where this stage is counted */
 	__u32 commit;		/* index of the commit stage */
-	__u32 n_arrows;
 	__u32 up, up_stream;	/* border to its own C form, where that is counted; SL_K_NONE: it has none */
+	__u32 n_arrows;
 	struct sl_karrow arrows[SL_K_ARROWS];
 };
 
@@ -82,6 +83,7 @@ struct sl_kentrance {
 	__u16 link, iface;	/* LINKTYPE_, number in its source */
 	__u16 flags;		/* SL_B_IN or SL_B_OUT */
 	__u16 replay;		/* the map `replay` says what else the packet is */
+	__u16 shared, pad;	/* other processes read all packets: an entry for them */
 };
 
 /* Of a packet that is fed by BPF_PROG_TEST_RUN: what its bytes do not tell. */

@@ -54,6 +54,21 @@ static __always_inline struct sl_k begin(void *ctx, __u32 wire_len)
 	return k;
 }
 
+/* Whatever becomes of it here, others get it whole. */
+static __always_inline void share(struct sl_k *k)
+{
+	struct sl_kscratch *s = k->s;
+
+	s->entries[0] = (struct sl_kentry){
+		.len = k->b->len, .frame_len = k->b->frame_len, .flags = k->b->flags,
+		.border = SL_K_SHARED,
+	};
+	s->streams[0] = SL_K_STREAMS;
+	s->stages[0] = SL_K_STAGES;
+	s->frame.n_entries = 1;
+	s->need = k->b->frame_len;
+}
+
 static __always_inline int go(struct sl_k *k, __u32 len)
 {
 	__u32 self = conf.self;
@@ -63,6 +78,8 @@ static __always_inline int go(struct sl_k *k, __u32 len)
 	k->b->len = k->b->frame_len = len;
 	if (entrance.replay)
 		replayed(k->s);
+	if (entrance.shared)
+		share(k);
 	if (self >= SL_K_STAGES)
 		return conf.pass;
 	sl_ktally_add(&k->s->counts[self].in, len);

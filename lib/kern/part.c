@@ -329,7 +329,8 @@ static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *a
 {
 	const struct sl_kstage *s = &p->stages[i];
 	struct sl_kentrance entrance = {
-		.replay = !at->ifindex, .snap = s->snap, .window = p->o.window, .link = at->link, .iface = at->iface,
+		.replay = !at->ifindex, .shared = p->o.shared, .snap = s->snap, .window = p->o.window,
+		.link = at->link, .iface = at->iface,
 		.flags = !at->ifindex ? 0 : egress ? SL_B_OUT : SL_B_IN,
 	};
 	struct load l = {
@@ -364,7 +365,8 @@ static int load_entries(struct sl_kpart *p, unsigned int i, struct sl_kpart_erro
 	for (unsigned int k = 0; !r && k < s->n_ifs; k++) {
 		if (s->in || !s->ifs[k].ifindex)
 			r = load_entry(p, i, &s->ifs[k], false, e);
-		if (!r && s->out && s->ifs[k].ifindex && p->o.hook == SL_K_TC)
+		/* what goes out on the loopback (always number 1) comes in again, and once is enough */
+		if (!r && s->out && !(s->in && s->ifs[k].ifindex == 1) && s->ifs[k].ifindex && p->o.hook == SL_K_TC)
 			r = load_entry(p, i, &s->ifs[k], true, e);
 	}
 	p->stages[i].ifs = NULL;
@@ -383,9 +385,9 @@ static int load_all(struct sl_kpart *p, struct sl_kpart_error *e)
 /* Where it is, and what links packets can be of. Those that are fed say it themselves: any. */
 static void find_place(struct sl_kpart *p)
 {
+	p->where.hook = p->o.hook == SL_K_TC ? SL_KERNEL_TC : p->o.inline_mode ? SL_KERNEL_XDP : SL_KERNEL_XDP_TAP;
 	for (unsigned int i = 0; i < p->o.n_stages; i++) {
 		const struct sl_kstage *s = &p->stages[i];
-	p->where.hook = p->o.hook == SL_K_TC ? SL_KERNEL_TC : p->o.inline_mode ? SL_KERNEL_XDP : SL_KERNEL_XDP_TAP;
 
 		for (unsigned int k = 0; s->entry && k < s->n_ifs; k++) {
 			if (!s->ifs[k].ifindex)
@@ -415,7 +417,7 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	find_place(p);
 	memset(p->behind_fd, -1, sizeof(p->behind_fd));
 	p->scratch_fd = p->stages_fd = p->replay_fd = -1;
-	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes);
+	r = sl_krings_new(&p->rings, o->carrier, o->ring_bytes, o->shared);
 	if (r < 0) {
 		sl_kpart_fail(e, o->n_stages, r, "cannot make a ring");
 		goto fail;
@@ -487,9 +489,9 @@ void sl_kpart_free(struct sl_kpart *p)
 	if (!p)
 		return;
 	sl_kpart_detach(p);
+	sl_kernel_unmap(p, -1);
 	for (unsigned int i = 0; i < p->n_objects; i++)
 		bpf_object__close(p->objects[i]);
-	sl_kernel_unmap(p, -1);
 	free(p->objects);
 	for (unsigned int i = 0; i < SL_K_STAGES; i++)
 		if (p->behind_fd[i] >= 0)

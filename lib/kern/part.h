@@ -53,6 +53,7 @@ struct sl_kpart_opts {
 	enum sl_khook hook;
 	bool inline_mode;		/* packets that are taken do not go on to the stack */
 	enum sl_kcarrier carrier;
+	bool shared;			/* other processes read the rings too; an array, and sl_klapped reads it */
 	uint64_t ring_bytes;		/* of each CPU's ring; rounded up to a power of two */
 	bool window;			/* some stage looks into packets */
 };
@@ -103,12 +104,15 @@ uint8_t *sl_kpart_ring(const struct sl_kpart *p, unsigned int ring, uint64_t *si
 unsigned int sl_kpart_n_rings(const struct sl_kpart *p);
 /* Readable when a packet came after sl_kpart_sleep() said true. */
 int sl_kpart_fd(const struct sl_kpart *p);
-/* Ask to be woken. False: there is something to read already. */
+/* Ask to be woken. False: there is something to read already; of shared rings their reader
+ * looks itself, once more after this. */
 bool sl_kpart_sleep(struct sl_kpart *p);
 /* The same, once a quarter of a ring is full; for a reader that comes by itself soon. */
 void sl_kpart_doze(struct sl_kpart *p);
 /* Awake again, for whatever reason. */
 void sl_kpart_woken(struct sl_kpart *p);
+/* Of a shared part: what a reader needs. The map can't be written by any process. */
+int sl_kpart_share(const struct sl_kpart *p, uint64_t *stride, uint64_t *size, const uint8_t **map);
 /* How full the fullest ring is, 0 to 1. */
 double sl_kpart_fill(const struct sl_kpart *p);
 

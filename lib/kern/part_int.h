@@ -25,7 +25,7 @@ struct sl_krings {
 	} *at;
 };
 
-int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes);
+int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes, bool shared);
 void sl_krings_done(struct sl_krings *r);
 
 static inline struct sl_dring_head *sl_krings_head(const struct sl_krings *r, unsigned int i)

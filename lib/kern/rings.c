@@ -114,13 +114,29 @@ static int make_control(struct sl_krings *r)
 	return r->bell_fd < 0 ? -errno : 0;
 }
 
+/* From here on only programs of the kernel write: no process can, by any way. */
+static int freeze(struct sl_krings *r)
+{
+	void *p;
+
+	munmap(r->map, r->map_len);
+	r->map = NULL;
+	if (bpf_map_freeze(r->fd) < 0)
+		return -errno;
+	p = mmap(NULL, r->map_len, PROT_READ, MAP_SHARED, r->fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->map = p;
+	return 0;
+}
+
 static int rung(void *ctx, void *data, size_t size)
 {
 	(void)ctx, (void)data, (void)size;
 	return 0;
 }
 
-int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes)
+int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes, bool shared)
 {
 	int n = libbpf_num_possible_cpus(), e;
 
@@ -150,9 +166,9 @@ int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_b
 		h->spare = SL_K_SPARE;
 		c->n_honoured = 1;
 		c->reader[0].pid = (uint32_t)getpid();
-		c->reader[0].state = SL_DRING_HONOURED;
+		c->reader[0].state = shared ? SL_DRING_LAPPED : SL_DRING_HONOURED;
 	}
-	return 0;
+	return shared ? freeze(r) : 0;
 }
 
 void sl_krings_done(struct sl_krings *r)
@@ -249,7 +265,7 @@ bool sl_kpart_sleep(struct sl_kpart *p)
 
 	/* full fence, then look once more: see ring/layout.h */
 	__atomic_exchange_n(&c->waiting, 1, __ATOMIC_SEQ_CST);
-	for (unsigned int i = 0; i < p->rings.n; i++) {
+	for (unsigned int i = 0; i < p->rings.n && !p->o.shared; i++) {
 		if (!ready(&p->rings, i))
 			continue;
 		__atomic_store_n(&c->waiting, 0, __ATOMIC_RELAXED);
@@ -267,6 +283,14 @@ void sl_kpart_woken(struct sl_kpart *p)
 {
 	__atomic_store_n(&sl_krings_ctl(&p->rings, 0)->waiting, 0, __ATOMIC_RELAXED);
 	ring_buffer__consume(p->rings.bell);
+}
+
+int sl_kpart_share(const struct sl_kpart *p, uint64_t *stride, uint64_t *size, const uint8_t **map)
+{
+	*stride = p->rings.stride;
+	*size = p->rings.size;
+	*map = p->rings.map;
+	return p->rings.fd;
 }
 
 double sl_kpart_fill(const struct sl_kpart *p)

@@ -251,6 +251,11 @@ void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *
 		sl_inst_push(at->from);
 }
 
+void sl_kernel_forget(struct sl_filter *f, struct sl_block *b)
+{
+	sl_block_free(f->shard, b);
+}
+
 void sl_kernel_push(struct sl_run *r)
 {
 	if (r->kernel)
@@ -356,7 +361,7 @@ static void take_from(struct sl_tally *of, struct sl_tally *p)
 	p->bytes = of->bytes - p->bytes;
 }
 
-static void by_kernel(const struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c)
+static void by_kernel(const struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c, bool over)
 {
 	const struct sl_ktally *turned = &c->turned[s], *extra = &c->extra[s];
 	struct sl_tally full = { turned->blocks + extra->blocks, turned->bytes + extra->bytes };
@@ -369,6 +374,12 @@ static void by_kernel(const struct sl_kernel_side *k, unsigned int s, const stru
 	set_reason(i, "refused by its kernel form", i->lost);
 	less(&i->gone, turned->blocks, turned->bytes);
 	in_rings(k, i, c);
+	if (over && i->held.blocks) {
+		i->lost.blocks += i->held.blocks;
+		i->lost.bytes += i->held.bytes;
+		set_reason(i, "overrun", i->held);
+		i->held = (struct sl_tally){ 0 };
+	}
 	i->in.blocks += extra->blocks;
 	i->in.bytes += extra->bytes;
 	i->lost.blocks += full.blocks;
@@ -381,7 +392,7 @@ static void by_kernel(const struct sl_kernel_side *k, unsigned int s, const stru
 	i->made.bytes += extra->bytes;
 }
 
-static void account(struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c)
+static void account(struct sl_kernel_side *k, unsigned int s, const struct sl_kpart_counts *c, bool over)
 {
 	struct part *before = &k->by_kernel[s], here = *before;
 	struct sl_inst *i = k->stage[s];
@@ -389,7 +400,7 @@ static void account(struct sl_kernel_side *k, unsigned int s, const struct sl_kp
 
 	if (works_here(i))
 		each_tally(i, &here, take_from);
-	by_kernel(k, s, c);
+	by_kernel(k, s, c, over);
 	each_tally(i, before, get);
 	if (works_here(i))
 		each_tally(i, &here, add_to);
@@ -399,12 +410,12 @@ static void account(struct sl_kernel_side *k, unsigned int s, const struct sl_kp
 	}
 }
 
-void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c)
+void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c, bool over)
 {
 	struct sl_kernel_side *k = sl_inst(f)->run->kernel;
 
 	for (unsigned int s = 0; s < k->n_stages; s++)
-		account(k, s, c);
+		account(k, s, c, over);
 	for (unsigned int n = 0; n < k->n_streams; n++)
 		if (k->stream[n] && k->stream[n]->stream->to->in_kernel)
 			take(&k->stream[n]->moved, &c->moved[n]);

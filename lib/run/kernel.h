@@ -34,11 +34,15 @@ void sl_kernel_skip(struct sl_filter *f, uint64_t n);
 /* A block of sl_block_new() that crossed border number `border` goes on behind it. */
 void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *b);
 
+/* A block of sl_block_new() that came to nothing: as if it had never been. */
+void sl_kernel_forget(struct sl_filter *f, struct sl_block *b);
+
 /* Hand over what crossed borders so far. */
 void sl_kernel_push_all(struct sl_filter *f);
 
-/* Bring the ledger of all nodes in the kernel up to date. */
-void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c);
+/* Bring the ledger of all nodes in the kernel up to date. `over`: what was not read by now was
+ * overwritten (shared rings). */
+void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c, bool over);
 
 /* Let filters look after what their forms have in the kernel. `last`: no more packets come. */
 void sl_kernel_sync(struct sl_filter *f, struct sl_kpart *part, const struct sl_kpart_counts *c,

@@ -334,17 +334,18 @@ struct sl_report {		/* from a worker, for the main thread to add */
 	struct sl_report *next;
 	const struct sl_node *node;
 	const char *code;
+	bool warning;
 	char text[1024];
 };
 
-static void report(struct sl_inst *i, const char *code, const char *fmt, va_list ap)
+static void report(struct sl_inst *i, const char *code, bool warning, const char *fmt, va_list ap)
 {
 	struct sl_run *r = i->run;
 	struct sl_report *q = malloc(sizeof(*q)), **at;
 
 	if (!q)
 		return;		/* the run's status still tells */
-	*q = (struct sl_report){ .node = i->node, .code = code };
+	*q = (struct sl_report){ .node = i->node, .code = code, .warning = warning };
 	vsnprintf(q->text, sizeof(q->text), fmt, ap);
 	pthread_mutex_lock(&r->lock);
 	for (at = &r->reports; *at; at = &(*at)->next)
@@ -367,7 +368,8 @@ static void take_reports(struct sl_run *r)
 	for (; q; q = next) {
 		next = q->next;
 		if (r->diags)
-			sl_err(r->diags, q->code, q->node->span, "%s: %s", q->node->name, q->text);
+			(q->warning ? sl_warn : sl_err)(r->diags, q->code, q->node->span, "%s: %s",
+							q->node->name, q->text);
 		free(q);
 	}
 }
@@ -377,7 +379,7 @@ int sl_fail(struct sl_filter *f, const char *code, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	report(sl_inst(f), code, fmt, ap);
+	report(sl_inst(f), code, false, fmt, ap);
 	va_end(ap);
 	atomic_store(&sl_inst(f)->run->trouble, true);
 	return -EIO;
@@ -388,7 +390,7 @@ void sl_trouble(struct sl_filter *f, const char *code, bool failed, const char *
 	va_list ap;
 
 	va_start(ap, fmt);
-	report(sl_inst(f), code, fmt, ap);
+	report(sl_inst(f), code, !failed, fmt, ap);
 	va_end(ap);
 	if (failed)
 		atomic_store(&sl_inst(f)->run->trouble, true);

@@ -74,7 +74,8 @@ def outcome(args, request):
     values, lost = {}, 0
     for f in (report or {"filters": []})["filters"]:
         lost += f["lost"]["blocks"]
-        if f["type"] not in ("pcapin", "rx"):
+        # head ends the source: how far that had been read by then is up to its batches
+        if f["type"] not in ("pcapin", "rx") and "(head" not in request:
             values[f["name"]] = (f["values"], f["in"], f["out"], f["filtered"])
     return {"status": status, "out": out, "files": files, "values": values, "lost": lost,
             "err": err.decode(errors="replace")}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * attach -- read a capture that another process shares
+ *
+ *	(attach web)
+ *
+ * out  packets
+ * read packets, missed
+ *
+ * The other process captures by (rx eth0 share=web). Packets are captured and copied once, for
+ * all who read. Nobody waits for a reader: one that is too slow misses packets, and counts
+ * exactly how many (lost, overrun). What the other process does with the packets, its filters
+ * and its speed, does not matter here. Ends when that capture ends.
+ *
+ * Readers need no rights to capture: they must be the same user, root, or of the
+ * group "streamline".
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kern/lapped.h"
+#include "rx-share.h"
+
+#define NAP_MIN_NS	50000
+#define NAP_MAX_NS	2000000
+
+struct attach {
+	const char *name;
+	struct sl_count packets, missed;
+	struct rx_hello hello;
+	int socket, map_fd, timer, epoll;	/* + 1; 0: none */
+	const uint8_t *map;
+	struct sl_klapped *rings;
+	int64_t nap_ns;
+	uint64_t to_real_ns, told;
+	bool over;
+};
+
+static const struct sl_param attach_params[] = {
+	SL_STRING(struct attach, name, .pos = 1, .required = true, .help = "what the capture is shared as"),
+	{ }
+};
+
+static const struct sl_value attach_values[] = {
+	SL_COUNT(struct attach, packets, .help = "packets read"),
+	SL_COUNT(struct attach, missed, .help = "packets that were overwritten before they were read"),
+	{ }
+};
+
+static int begin(struct attach *s)
+{
+	size_t len = (size_t)s->hello.n_rings * s->hello.stride;
+	struct epoll_event ev = { .events = EPOLLIN };
+	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED, s->map_fd - 1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	s->map = p;
+	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) + 1;
+	s->epoll = epoll_create1(EPOLL_CLOEXEC) + 1;
+	if (!s->timer || !s->epoll || epoll_ctl(s->epoll - 1, EPOLL_CTL_ADD, s->timer - 1, &ev) < 0 ||
+	    epoll_ctl(s->epoll - 1, EPOLL_CTL_ADD, s->socket - 1, &ev) < 0)
+		return -errno;
+	return sl_klapped_new(s->map, s->hello.n_rings, s->hello.stride, s->hello.size, &s->rings);
+}
+
+static int attach_open(struct sl_filter *f)
+{
+	struct attach *s = sl_state(f);
+	char why[256];
+	int fd, r;
+
+	fd = rx_share_attach(s->name, &s->hello, &s->map_fd, why, sizeof(why));
+	if (fd < 0)
+		return sl_fail(f, fd == -EACCES || fd == -EPERM ? "E301" : "E209", "cannot attach to '%s': %s",
+			       s->name, why);
+	s->socket = fd + 1;
+	s->map_fd++;
+	s->nap_ns = NAP_MIN_NS;
+	r = begin(s);
+	return r < 0 ? sl_fail(f, "E302", "cannot read the capture '%s': %s", s->name, strerror(-r)) : 0;
+}
+
+static uint64_t clock_at(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The capture itself, of the borders that a packet crossed. */
+static const struct sl_kentry *entry_of(const struct sl_klapped_head *h)
+{
+	for (unsigned int i = 0; i < h->frame.n_entries; i++)
+		if (h->entries[i].border == RX_SHARE_BORDER)
+			return &h->entries[i];
+	return NULL;
+}
+
+static int one(struct sl_filter *f, struct attach *s, const struct sl_klapped_head *h)
+{
+	const struct sl_kentry *e = entry_of(h);
+	struct sl_block *b;
+	uint32_t len;
+	uint8_t *data;
+
+	if (!e)
+		return 0;
+	len = e->frame_len < h->frame.stored ? e->frame_len : h->frame.stored;
+	b = sl_block_alloc(f, len, &data);
+	if (!b)
+		return sl_fail(f, "E302", "no memory for blocks");
+	if (!sl_klapped_take(s->rings, h, data, len)) {
+		sl_lose(f, b, "overrun");
+		s->told++;
+		return 0;
+	}
+	b->time_ns = h->frame.time_ns + s->to_real_ns;
+	b->wire_len = h->frame.wire_len;
+	b->link = h->frame.link;
+	b->iface = h->frame.iface;
+	b->flags = (uint16_t)(b->flags | (e->flags & (SL_B_IN | SL_B_OUT)) | SL_B_NANO);
+	sl_count(&s->packets);
+	sl_emit(f, 0, b);
+	return 1;
+}
+
+static void count_missed(struct sl_filter *f, struct attach *s)
+{
+	uint64_t all = sl_klapped_missed(s->rings);
+
+	if (all > s->told)
+		sl_lost_bytes(f, all - s->told, 0, "overrun");
+	s->told = s->missed.n = all;
+}
+
+static void nap(struct attach *s)
+{
+	struct itimerspec t = { .it_value.tv_nsec = (long)s->nap_ns };
+
+	timerfd_settime(s->timer - 1, 0, &t, NULL);
+}
+
+static int attach_pull(struct sl_filter *f, unsigned int max)
+{
+	struct attach *s = sl_state(f);
+	struct sl_klapped_head h;
+	unsigned int n = 0;
+	uint64_t beats;
+	char byte;
+	int r;
+
+	if (read(s->timer - 1, &beats, sizeof(beats)) < 0)
+		beats = 0;
+	s->to_real_ns = clock_at(CLOCK_REALTIME) - clock_at(CLOCK_MONOTONIC);
+	/* Looked at first: what was written before the end is read. */
+	if (!s->over && recv(s->socket - 1, &byte, 1, MSG_DONTWAIT) == 0)
+		s->over = true;
+	for (unsigned int i = 0; i < max && sl_klapped_next(s->rings, &h); i++) {
+		r = one(f, s, &h);
+		if (r < 0)
+			return r;
+		n += (unsigned int)r;
+	}
+	count_missed(f, s);
+	if (n) {
+		s->nap_ns = NAP_MIN_NS;
+		return (int)n;
+	}
+	if (s->over)
+		return SL_EOF;
+	nap(s);
+	if (s->nap_ns < NAP_MAX_NS)
+		s->nap_ns += s->nap_ns / 2;
+	r = sl_wait_fd(f, s->epoll - 1, false);
+	return r < 0 ? sl_fail(f, "E302", "cannot wait: %s", strerror(-r)) : 0;
+}
+
+static void shut(int fd)
+{
+	if (fd > 0)
+		close(fd - 1);
+}
+
+static void attach_close(struct sl_filter *f)
+{
+	struct attach *s = sl_state(f);
+
+	sl_klapped_free(s->rings);
+	if (s->map)
+		munmap((void *)(uintptr_t)s->map, (size_t)s->hello.n_rings * s->hello.stride);
+	shut(s->epoll);
+	shut(s->timer);
+	shut(s->socket);
+	shut(s->map_fd);
+}
+
+static const char *const attach_examples[] = {
+	"(attach web) > (tcp) -443-> (count)",
+	NULL
+};
+
+const struct sl_filter_type sl_attach_type = {
+	.name	  = "attach",
+	.brief	  = "read a capture that another process shares",
+	.group	  = "source",
+	.state	  = sizeof(struct attach),
+	.params	  = attach_params,
+	.values	  = attach_values,
+	.out	  = SL_PACKET,
+	.open	  = attach_open,
+	.pull	  = attach_pull,
+	.close	  = attach_close,
+	.examples = attach_examples,
+	.see_also = "rx",
+};

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* io/rx-share.c -- see rx-share.h */
+#include "rx-share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define READERS_MAX	64
+#define GROUP		"streamline"
+
+struct rx_share {
+	int fd, map_fd;
+	struct rx_hello hello;
+	char path[108];			/* sun_path */
+	int reader[READERS_MAX];	/* -1: free */
+};
+
+/* Where sockets are; made when it is not there. */
+static int folder(char *out, size_t size, bool make)
+{
+	const char *own = getenv("XDG_RUNTIME_DIR");
+	bool root = geteuid() == 0;
+
+	if (!root && (!own || *own != '/'))
+		return -ENOENT;
+	if ((size_t)snprintf(out, size, "%s/streamline", root ? "/run" : own) >= size)
+		return -ENAMETOOLONG;
+	if (make && mkdir(out, root ? 0755 : 0700) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static bool good_name(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+	return n && n <= 48 && !name[n] && *name != '.';
+}
+
+static int address(const char *name, struct sockaddr_un *a, bool make)
+{
+	char dir[80];
+	int r;
+
+	if (!good_name(name))
+		return -EINVAL;
+	r = folder(dir, sizeof(dir), make);
+	if (r < 0)
+		return r;
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	r = snprintf(a->sun_path, sizeof(a->sun_path), "%s/%s.sock", dir, name);
+	return r < 0 || (size_t)r >= sizeof(a->sun_path) ? -ENAMETOOLONG : 0;
+}
+
+/* Somebody who listens there, or only what he left? */
+static bool in_use(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool used;
+
+	if (fd < 0)
+		return true;
+	used = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 || errno == EAGAIN;
+	close(fd);
+	return used;
+}
+
+static int listen_at(struct rx_share *s, const struct sockaddr_un *a)
+{
+	struct group *g = getgrnam(GROUP);
+	mode_t before;
+	int r;
+
+	s->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return -errno;
+	if (access(a->sun_path, F_OK) == 0) {
+		if (in_use(a))
+			return -EADDRINUSE;
+		unlink(a->sun_path);
+	}
+	before = umask(0117);
+	r = bind(s->fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
+	umask(before);
+	if (r < 0)
+		return r;
+	snprintf(s->path, sizeof(s->path), "%s", a->sun_path);
+	if (g && geteuid() == 0 && chown(s->path, 0, g->gr_gid) < 0)
+		return -errno;
+	return listen(s->fd, 8) < 0 ? -errno : 0;
+}
+
+int rx_share_open(const char *name, const struct rx_hello *hello, int map_fd, struct rx_share **out,
+		  char *why, size_t size)
+{
+	struct rx_share *s = malloc(sizeof(*s));
+	struct sockaddr_un a;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct rx_share){ .fd = -1, .map_fd = map_fd, .hello = *hello };
+	for (unsigned int i = 0; i < READERS_MAX; i++)
+		s->reader[i] = -1;
+	r = address(name, &a, true);
+	if (!r)
+		r = listen_at(s, &a);
+	if (r < 0) {
+		snprintf(why, size, "cannot be shared as '%s': %s", name,
+			 r == -EINVAL ? "a name has letters, digits, '-', '_' and '.'" :
+			 r == -EADDRINUSE ? "another capture has this name" :
+			 r == -ENOENT ? "XDG_RUNTIME_DIR is not set" : strerror(-r));
+		rx_share_close(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+int rx_share_fd(const struct rx_share *s)
+{
+	return s->fd;
+}
+
+static bool in_group(int fd, gid_t gid)
+{
+	gid_t all[256];
+	socklen_t len = sizeof(all);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, all, &len) < 0)
+		return false;
+	for (socklen_t i = 0; i < len / sizeof(all[0]); i++)
+		if (all[i] == gid)
+			return true;
+	return false;
+}
+
+static bool may_read(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	struct group *g;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	g = getgrnam(GROUP);
+	return g && (peer.gid == g->gr_gid || in_group(fd, g->gr_gid));
+}
+
+static bool tell(const struct rx_share *s, int fd)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec v = { (void *)(uintptr_t)&s->hello, sizeof(s->hello) };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &s->map_fd, sizeof(int));
+	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(s->hello);
+}
+
+void rx_share_serve(struct rx_share *s)
+{
+	char byte;
+	int fd;
+
+	for (unsigned int i = 0; i < READERS_MAX; i++) {
+		if (s->reader[i] < 0)
+			continue;
+		if (recv(s->reader[i], &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		/* gone; and one who talks has no business here */
+		close(s->reader[i]);
+		s->reader[i] = -1;
+	}
+	while ((fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		unsigned int i = 0;
+
+		while (i < READERS_MAX && s->reader[i] >= 0)
+			i++;
+		if (i == READERS_MAX || !may_read(fd) || !tell(s, fd))
+			close(fd);
+		else
+			s->reader[i] = fd;
+	}
+}
+
+void rx_share_close(struct rx_share *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	if (*s->path)
+		unlink(s->path);
+	for (unsigned int i = 0; i < READERS_MAX; i++)
+		if (s->reader[i] >= 0)
+			close(s->reader[i]);
+	free(s);
+}
+
+/* ---- the other side ------------------------------------------------ */
+
+static int hear(int fd, struct rx_hello *hello, int *map_fd)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec v = { hello, sizeof(*hello) };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	if (n == 0)
+		return -EACCES;
+	if (n < 0)
+		return -errno;
+	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EPROTO;
+	memcpy(map_fd, CMSG_DATA(c), sizeof(int));
+	if (n != (ssize_t)sizeof(*hello) || hello->magic != RX_SHARE_MAGIC || hello->abi != RX_SHARE_ABI ||
+	    !hello->n_rings || hello->n_rings > 4096 || hello->n_ifs > RX_IFS_MAX ||
+	    hello->size & (hello->size - 1) || hello->stride < hello->size) {
+		close(*map_fd);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+int rx_share_attach(const char *name, struct rx_hello *hello, int *map_fd, char *why, size_t size)
+{
+	struct timeval patience = { .tv_sec = 5 };
+	struct sockaddr_un a;
+	int fd = -1, r;
+
+	r = address(name, &a, false);
+	if (!r && geteuid() && access(a.sun_path, F_OK) < 0)
+		snprintf(a.sun_path, sizeof(a.sun_path), "/run/streamline/%.60s.sock", name);
+	if (r == -ENOENT) {
+		a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+		snprintf(a.sun_path, sizeof(a.sun_path), "/run/streamline/%.60s.sock", name);
+		r = 0;
+	}
+	if (!r) {
+		fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		r = fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+	}
+	if (!r)
+		r = hear(fd, hello, map_fd);
+	if (!r)
+		return fd;
+	snprintf(why, size, "%s",
+		 r == -EINVAL ? "that is no name of a capture" :
+		 r == -ENOENT || r == -ECONNREFUSED ? "no capture of that name is running" :
+		 r == -EACCES || r == -EPERM ? "not permitted: be the same user, root, or of the group " GROUP :
+		 r == -EPROTO ? "it speaks another version" : strerror(-r));
+	if (fd >= 0)
+		close(fd);
+	return r;
+}

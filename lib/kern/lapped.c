@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kern/lapped.c -- see lapped.h */
+#include "kern/lapped.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ring/layout.h"
+
+struct lap {
+	uint64_t pos;		/* read up to */
+	uint64_t seq;		/* number that the next record should have */
+};
+
+struct sl_klapped {
+	const uint8_t *map;
+	unsigned int n;
+	uint64_t stride, size, missed;
+	struct lap at[];
+};
+
+static const struct sl_dring_head *head_of(const struct sl_klapped *l, unsigned int i)
+{
+	return (const struct sl_dring_head *)(l->map + i * l->stride);
+}
+
+static uint64_t published(const struct sl_klapped *l, unsigned int i)
+{
+	/* acquire: pairs with the publication of head, after the bytes */
+	return __atomic_load_n(&head_of(l, i)->head, __ATOMIC_ACQUIRE);
+}
+
+/* Was what lies from pos on whole all the time until now? */
+static bool whole(const struct sl_klapped *l, unsigned int i, uint64_t pos)
+{
+	/* load-load fence: the bytes were read before claim is */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&head_of(l, i)->claim, __ATOMIC_RELAXED) - pos <= l->size;
+}
+
+int sl_klapped_new(const uint8_t *map, unsigned int n, uint64_t stride, uint64_t size,
+		   struct sl_klapped **out)
+{
+	struct sl_klapped *l = calloc(1, sizeof(*l) + n * sizeof(l->at[0]));
+
+	if (!l)
+		return -ENOMEM;
+	*l = (struct sl_klapped){ .map = map, .n = n, .stride = stride, .size = size };
+	for (unsigned int i = 0; i < n; i++) {
+		/* seq is published before head, so it may be one ahead of the record at pos */
+		l->at[i].pos = published(l, i);
+		l->at[i].seq = __atomic_load_n(&head_of(l, i)->seq, __ATOMIC_RELAXED);
+		}
+	*out = l;
+	return 0;
+}
+
+void sl_klapped_free(struct sl_klapped *l)
+{
+	free(l);
+}
+
+uint64_t sl_klapped_missed(const struct sl_klapped *l)
+{
+	return l->missed;
+}
+
+bool sl_klapped_ready(struct sl_klapped *l)
+{
+	for (unsigned int i = 0; i < l->n; i++)
+		if (published(l, i) != l->at[i].pos)
+			return true;
+	return false;
+}
+
+/* Overtaken: on with the newest. */
+static void jump(struct sl_klapped *l, unsigned int i)
+{
+	l->at[i].pos = published(l, i);
+}
+
+/* The header of the next record of ring i. 1, or 0: nothing there. */
+static int look(struct sl_klapped *l, unsigned int i, struct sl_klapped_head *h, uint64_t *seq)
+{
+	const uint8_t *at = l->map + i * l->stride + SL_DRING_DATA + (l->at[i].pos & (l->size - 1));
+	struct sl_dring_rec rec;
+
+	if (published(l, i) == l->at[i].pos)
+		return 0;
+	memcpy(&rec, at, sizeof(rec));
+	memcpy(&h->frame, at + sizeof(rec), sizeof(h->frame));
+	if (!whole(l, i, l->at[i].pos)) {
+		jump(l, i);
+		return 0;
+	}
+	h->ring = i;
+	h->pos = l->at[i].pos;
+	h->size = rec.size;
+	h->bytes = at + sizeof(rec) + sizeof(h->frame) + h->frame.n_entries * sizeof(h->entries[0]);
+	*seq = rec.seq;
+	return 1;
+}
+
+int sl_klapped_next(struct sl_klapped *l, struct sl_klapped_head *out)
+{
+	struct sl_klapped_head h;
+	bool any = false;
+	uint64_t seq, best_seq = 0;
+	struct lap *at;
+
+	for (unsigned int i = 0; i < l->n; i++) {
+		if (!look(l, i, &h, &seq) || (any && out->frame.time_ns <= h.frame.time_ns))
+			continue;
+		out->frame = h.frame;
+		out->ring = h.ring;
+		out->pos = h.pos;
+		out->size = h.size;
+		out->bytes = h.bytes;
+		best_seq = seq;
+		any = true;
+	}
+	if (!any || out->frame.n_entries > SL_K_ENTRIES)
+		return 0;
+	memcpy(out->entries, out->bytes - out->frame.n_entries * sizeof(out->entries[0]),
+	       out->frame.n_entries * sizeof(out->entries[0]));
+	at = &l->at[out->ring];
+	if (!whole(l, out->ring, out->pos)) {
+		jump(l, out->ring);
+		return 0;
+	}
+	if (best_seq < at->seq)
+		at->seq = best_seq;	/* the first: see sl_klapped_new() */
+	l->missed += best_seq - at->seq;
+	at->seq = best_seq + 1;
+	at->pos += out->size;
+	return 1;
+}
+
+bool sl_klapped_take(struct sl_klapped *l, const struct sl_klapped_head *h, void *to, uint32_t n)
+{
+	memcpy(to, h->bytes, n);
+	if (whole(l, h->ring, h->pos))
+		return true;
+	l->missed++;
+	jump(l, h->ring);
+	return false;
+}
