@@ -59,6 +59,17 @@ static int head_kernel(struct sl_kernel *k, const void *state, const void *share
 	return sl_kernel_set(k, "n", &h->n, sizeof(h->n));
 }
 
+/* The form counts on; nobody here sees that the last one has passed. */
+static int head_kernel_sync(struct sl_filter *f, struct sl_kernel_view *v)
+{
+	const struct head *h = sl_state(f);
+
+	(void)v;
+	if (h->n && h->passed.n >= h->n)
+		sl_finished(f);
+	return 0;
+}
+
 static const char *const head_examples[] = {
 	"(pcapin web.pcap) > (head) > (print)",
 	"(pcapin web.pcap) > (tcp) -80-> (head 100) > (pcapout first.pcap)",
@@ -77,6 +88,7 @@ const struct sl_filter_type sl_head_type = {
 	.need	  = SL_NEED_NONE,
 	.work	  = head_work,
 	.kernel	  = head_kernel,
+	.kernel_sync = head_kernel_sync,
 	.examples = head_examples,
 	.see_also = "sample, print",
 };

@@ -167,7 +167,7 @@ enum sl_filter_flag {
 	SL_F_LIVE	= 1 << 8,	/* a source of packets that -i supplies, its first parameter the
 					 * interface; an entry of the kernel's part */
 	SL_F_UNDECIDED	= 1 << 9,	/* its kernel form may hand packets to the C form */
-	SL_F_SELECT	= 1 << 9,	/* passes or drops each block by its own bytes and parameters
+	SL_F_SELECT	= 1 << 10,	/* passes or drops each block by its own bytes and parameters
 					 * alone, and does nothing else: one can stand for two */
 };
 

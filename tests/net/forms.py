@@ -6,7 +6,7 @@ forms.py -- kernel forms on a wire: what no single packet shows
     a (sla) ======= veth ======= (slb) b: streamline
 
 Tags that the kernel takes off on the way are seen by the forms, also with headers behind the
-first 256 bytes; sample counts over all; the same request with
+first 256 bytes; head ends a run from the kernel; sample counts over all; the same request with
 every filter @user says the same of the same frames.
 """
 import json
@@ -102,11 +102,26 @@ def numbers(pair):
             frames, {"x0": 100, "t": 100, "q": 0})
 
 
+def ends(pair):
+    p = start(pair, f"(rx {pair.b.dev} direction=in) > (x0: head 5) > (n: jsonout)")
+    began = time.monotonic()
+    pair.a.send([frame(pair, i) for i in range(50)])
+    over = ns.until(lambda: p.poll() is not None, seconds=5 * ns.SLOW)
+    took = time.monotonic() - began
+    ns.stop(p, seconds=20)
+    f = report(p)
+    ns.ok(over, f"head ends the run from the kernel, in {took:.1f} s" if over else "head ends the run",
+          f"{f.get('x0')}")
+    ns.ok(space(f, "x0") != "user" and f["x0"]["out"]["blocks"] == 5 == f["n"]["in"]["blocks"],
+          "and it gave five packets", f"{f.get('x0')}")
+
+
 def main():
     ns.need("kernel forms give on a wire what their C forms do", "bpf")
     with ns.Pair() as pair:
         tags(pair)
         numbers(pair)
+        ends(pair)
     ns.finish()
 
 
