@@ -148,6 +148,8 @@ int verb_run(const struct call *c)
 		      ret == -EINVAL || sl_plan_matcher(o.plan) ? EXIT_CALL : EXIT_RUN;
 		goto out;
 	}
+	if (sl_diags_count(o.ds))
+		out_diags(c, o.ds, NULL);
 	catch_signals(r);
 	ret = work(c, r);
 	out_diags(c, sl_run_diags(r), NULL);
