@@ -11,7 +11,7 @@ is "help" 0 "$streamline" help
 is "--help" 0 "$streamline" --help
 is "--version" 0 "$streamline" --version
 has "--version names itself" "$out" "streamline "
-for verb in run check plan graph fmt inspect explain completion; do
+for verb in run check plan graph fmt inspect explain doctor completion; do
 	is "help $verb" 0 "$streamline" help $verb
 	cp "$out" "$scratch/help"
 	is "$verb --help" 0 "$streamline" $verb --help
