@@ -41,6 +41,9 @@
 #define SL_CAPFILE_PIECES	1024		/* likewise: as many as one call may have (IOV_MAX) */
 #define SL_CAPFILE_STAGE	(160u << 10)
 
+/* Names of interfaces, by block->iface; made before the first frame. */
+#define SL_CAPFILE_NAMES	64
+
 struct sl_capfile_iface {
 	uint16_t link, iface;
 	bool nano;
@@ -48,6 +51,7 @@ struct sl_capfile_iface {
 
 struct sl_capfile {
 	struct sl_target to;
+	const char (*names)[32];	/* SL_CAPFILE_NAMES of them, the owner's; NULL, "": not known */
 	bool ng;		/* pcapng */
 	int error;		/* of the first write that failed, negative; then no more is written */
 	bool nano;		/* pcap: unit of the fraction */
@@ -101,6 +105,8 @@ static inline void sl_capfile_drop(struct sl_capfile_batch *t)
 	t->staged = t->total = t->before = 0;
 }
 
+/* pcapng: what became of the packets of interface `iface` of the source, in numbers. */
+void sl_capfile_counts(struct sl_capfile *o, uint16_t iface, uint64_t time_ns, uint64_t received, uint64_t dropped);
 /* The end: a file without frames gets its header. Returns 0 or -errno. */
 int sl_capfile_done(struct sl_capfile *o);
 /* Nothing ran: remove the file if open() made it. */

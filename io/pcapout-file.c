@@ -98,7 +98,8 @@ static int64_t iface_of(struct sl_capfile *o, struct sl_capfile_batch *t, uint16
 		o->ifaces = more;
 	}
 	o->ifaces[o->n_ifaces] = (struct sl_capfile_iface){ link, iface, nano };
-	staged(t, sl_cap_put_iface(t->stage + t->staged, 64, link, SNAPLEN, nano, NULL, 0));
+	staged(t, sl_cap_put_iface(t->stage + t->staged, 128, link, SNAPLEN, nano,
+				   o->names && iface < SL_CAPFILE_NAMES && *o->names[iface] ? o->names[iface] : NULL, 0));
 	return o->last_iface = o->n_ifaces++;
 }
 
@@ -158,7 +159,7 @@ int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struc
 
 	/* Header, a new interface, a small frame, and its own two headers. */
 	if (t->n == SL_CAPFILE_BATCH || t->n_iov > SL_CAPFILE_PIECES - 8 ||
-	    t->staged + 256 + 64 + COPY_BELOW + 64 > sizeof(t->stage))
+	    t->staged + 256 + 128 + COPY_BELOW + 64 > sizeof(t->stage))
 		return 0;
 	if (!o->size && !t->n)
 		put_header(o, t);
@@ -285,6 +286,29 @@ int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned 
 		o->error = r;
 	sl_capfile_drop(t);
 	return r;
+}
+
+void sl_capfile_counts(struct sl_capfile *o, uint16_t iface, uint64_t time_ns, uint64_t received, uint64_t dropped)
+{
+	uint8_t block[128];
+	size_t done;
+
+	if (!o->ng || !o->to.begun || o->error || o->to.fd < 0)
+		return;
+	for (uint32_t k = 0; k < o->n_ifaces; k++) {
+		struct sl_cap_stats s = {
+			.time_ns = time_ns, .nano = o->ifaces[k].nano, .received = received, .dropped = dropped,
+		};
+		struct iovec v = { block, 0 };
+
+		if (o->ifaces[k].iface != iface)
+			continue;
+		v.iov_len = sl_cap_put_stats(block, sizeof(block), k, &s);
+		if (write_all(o, &v, 1, &done) == 0)
+			o->size += done;
+		else
+			sl_target_cut(&o->to, (off_t)done);
+	}
 }
 
 int sl_capfile_done(struct sl_capfile *o)

@@ -70,7 +70,8 @@ struct pcapout {
 	int format, precision;
 	struct sl_count packets, bytes, files, rounded;
 
-	bool by_class, by_flow, finished, said_link;
+	bool by_class, by_flow, finished, said_link, knows_names;
+	char names[SL_CAPFILE_NAMES][32];	/* of interfaces */
 	unsigned int max_open, n_open;
 	struct sl_capfile *newest, *oldest;	/* of the open ones */
 	struct out *all, **all_end;
@@ -505,6 +506,7 @@ static int out_new(struct sl_filter *f, const char *name, struct out **res)
 		free(o);
 		return sl_fail(f, "E206", "cannot write %s: %s", name, sl_target_why(r));
 	}
+	o->file.names = s->names;
 	if (!o->file.to.regular && !s->in_line) {
 		/* Who reads from a pipe sees things when they are written, and we see that he left. */
 		settle(f, true);
@@ -614,6 +616,16 @@ static int hand_over(struct sl_filter *f)
 	return r;
 }
 
+static void learn_names(struct sl_filter *f, struct pcapout *s)
+{
+	struct sl_iface_info i;
+
+	for (unsigned int k = 0; k < SL_CAPFILE_NAMES; k++)
+		if (sl_iface_info(f, k, &i))
+			memcpy(s->names[k], i.name, sizeof(s->names[k]));
+	s->knows_names = true;
+}
+
 static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 {
 	struct pcapout *s = sl_state(f);
@@ -623,6 +635,8 @@ static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 	unsigned int n = 0, n_queue = 0;
 	int r = 0, e;
 
+	if (!s->knows_names)
+		learn_names(f, s);
 	/* Sort the batch by file: chains through next[]. */
 	while ((b[n] = sl_batch_take(f, in))) {
 		if (s->finished || r < 0) {
@@ -681,11 +695,20 @@ static int pcapout_open(struct sl_filter *f)
 	return s->by_class || s->by_flow ? 0 : out_new(f, s->file, &o);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* Every file gets its end; once. */
 static int finish(struct sl_filter *f)
 {
 	struct pcapout *s = sl_state(f);
 	uint64_t packets = 0, size = 0, said = 0;
+	struct sl_iface_info info;
 	char human[SL_HUMAN];
 	struct out *o;
 	int r, res;
@@ -699,6 +722,10 @@ static int finish(struct sl_filter *f)
 
 		if (!o->file.to.path)
 			continue;
+		for (unsigned int k = 0; o->file.ng && k < SL_CAPFILE_NAMES; k++)
+			if (sl_iface_info(f, k, &info) && info.counted)
+				sl_capfile_counts(&o->file, (uint16_t)k, now_ns(), info.received,
+						  info.dropped + info.missed);
 		r = sl_capfile_done(&o->file);
 		if (r < 0 && !known)
 			res = sl_fail(f, sl_target_full(r) ? "E207" : "E206", "writing the end of %s failed: %s",

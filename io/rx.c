@@ -429,6 +429,22 @@ static int rx_pull(struct sl_filter *f, unsigned int max)
 	return n;
 }
 
+static bool rx_iface(const struct sl_filter *f, unsigned int i, struct sl_iface_info *out)
+{
+	const struct rx *rx = sl_state(f);
+
+	if (i >= rx->n_ifs || !*rx->ifs[i].name)
+		return false;
+	snprintf(out->name, sizeof(out->name), "%s", rx->ifs[i].name);
+	if (rx->n_ifs > 1)
+		return true;
+	out->counted = true;
+	out->received = sl_brought_in(f);
+	out->dropped = rx->dropped.n;
+	out->missed = rx->missed.n;
+	return true;
+}
+
 static void rx_close(struct sl_filter *f)
 {
 	struct rx *rx = sl_state(f);
@@ -460,6 +476,7 @@ const struct sl_filter_type sl_rx_type = {
 	.pull	  = rx_pull,
 	.close	  = rx_close,
 	.kernel	  = rx_kernel,
+	.iface	  = rx_iface,
 	.examples = rx_examples,
 	.see_also = "tx, pcapin, bpf",
 };

@@ -40,6 +40,7 @@
 
 struct sl_filter;
 struct sl_prepare;
+struct sl_iface_info;
 struct sl_kernel;	/* a kernel form that is being made ready */
 struct sl_kernel_view;	/* one that runs */
 struct sl_shard;	/* the runtime's: all filters of one thread */
@@ -237,6 +238,9 @@ struct sl_filter_type {
 	 * sl_kernel_refuse() where these parameters can't be had in the kernel.
 	 */
 	int (*kernel)(struct sl_kernel *k, const void *state, const void *shared);
+
+	/* A source: what is known of interface number i (block->iface). False: nothing. */
+	bool (*iface)(const struct sl_filter *f, unsigned int i, struct sl_iface_info *out);
 	/*
 	 * While the form runs in the kernel, the instance here looks after what it has there:
 	 * called some times a second and once when no more packets come; between open() and
@@ -244,6 +248,14 @@ struct sl_filter_type {
 	 * negative errno after sl_fail().
 	 */
 	int (*kernel_sync)(struct sl_filter *f, struct sl_kernel_view *v);
+};
+
+/* An interface that a source brings packets from, as far as is known. */
+struct sl_iface_info {
+	char name[32];
+	bool counted;			/* what follows is known */
+	uint64_t received, dropped;	/* packets: that came there; that found no room in a ring */
+	uint64_t missed;		/* that the interface itself dropped */
 };
 
 #define SL_EOF		(-1000)
@@ -437,6 +449,11 @@ const char *sl_class_text(const struct sl_filter *f, const struct sl_block *b, c
 enum sl_class_type sl_class_kind(const struct sl_filter *f);
 /* The one type of stream that comes in (enum sl_stream_type); 0 for a source. */
 unsigned int sl_in_type(const struct sl_filter *f);
+/* Blocks that a source has brought in so far. */
+uint64_t sl_brought_in(const struct sl_filter *f);
+/* What is known of interface number i of the one source whose packets come here; false when
+ * there are several sources, or nothing is known. For filters of the main thread (sinks). */
+bool sl_iface_info(struct sl_filter *f, unsigned int i, struct sl_iface_info *out);
 /* Has the node arrows coming in, arrows going out? (exec is a source without the first) */
 bool sl_has_input(const struct sl_filter *f);
 bool sl_has_output(const struct sl_filter *f);
