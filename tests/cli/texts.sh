@@ -53,7 +53,7 @@ if [ -f "$lib" ] && [ "${SL_SUITE:-scripts}" = scripts ]; then
 		sort -t'(' -k2; } >"$scratch/t/filters/list.h"
 	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -Iinclude -Ilib \
 		-o "$scratch/every" "$scratch/t/filters/every.c" "$scratch/t/lib/core/bundled.c" cli/*.c \
-		"$lib" $(pkg-config --libs libpcap zlib libzstd) -lpthread -lm >"$err" 2>&1
+		"$lib" $(pkg-config --libs libpcap zlib libzstd libbpf) -lpthread -lm >"$err" 2>&1
 	status=$?
 	[ $status = 0 ] || sed 's/^/# /' "$err"
 	ok $status "CONTRIBUTING: the filter builds"
