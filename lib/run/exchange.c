@@ -55,14 +55,21 @@ int sl_feed_end(struct sl_run *r, const char *node)
 int sl_take(struct sl_run *r, const char *node, const struct sl_block **b, const uint8_t **data)
 {
 	struct sl_inst *i = find(r, node, false);
+	int e;
 
-	return i ? sl_exchange_take(&i->f, b, data) : -ENOENT;
+	if (!i)
+		return -ENOENT;
+	e = sl_exchange_take(&i->f, b, data);
+	sl_pool_settle(&r->main);	/* the block before is let go now, not at the next step */
+	return e;
 }
 
 void sl_take_done(struct sl_run *r, const char *node)
 {
 	struct sl_inst *i = find(r, node, false);
 
-	if (i)
-		sl_exchange_take_done(&i->f);
+	if (!i)
+		return;
+	sl_exchange_take_done(&i->f);
+	sl_pool_settle(&r->main);
 }
