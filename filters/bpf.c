@@ -38,6 +38,7 @@ enum { LINKS_MAX = 16, LINK_MAX = 300 };	/* link types one instance tells apart;
 struct bpf {
 	const char *expression;
 	const char *netmask;
+	bool said;		/* that packets of the kernel form were lost */
 	struct program *now;	/* that of the last packet */
 	struct program programs[LINKS_MAX];
 };
@@ -276,6 +277,18 @@ static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared
 	return any ? 0 : sl_kernel_refuse(k, "the expression has no meaning on this link type");
 }
 
+/* As bpf_work() says it of a link without meaning. */
+static int bpf_sync(struct sl_filter *f, struct sl_kernel_view *v)
+{
+	struct bpf *s = sl_state(f);
+
+	if (sl_kernel_view_lost(v) && !s->said)
+		sl_trouble(f, "E205", true, "the expression of (%s) means nothing on the link type of some packets",
+			   f->name);
+	s->said |= sl_kernel_view_lost(v) > 0;
+	return 0;
+}
+
 static const char *const bpf_examples[] = {
 	"(pcapin web.pcap) > (bpf 'tcp port 80 and host 192.0.2.1') > (count)",
 	"(pcapin web.pcap) > (bpf 'tcp[tcpflags] & tcp-syn != 0') > (print)",
@@ -296,6 +309,7 @@ const struct sl_filter_type sl_bpf_type = {
 	.work	  = bpf_work,
 	.close	  = bpf_close,
 	.kernel	  = bpf_kernel,
+	.kernel_sync = bpf_sync,
 	.examples = bpf_examples,
 	.see_also = "tcp, udp, ip",
 };

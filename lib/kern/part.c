@@ -442,6 +442,61 @@ fail:
 	return r;
 }
 
+static void drop_object(struct sl_kpart *p, struct bpf_object *o)
+{
+	struct bpf_map *m;
+	unsigned int i = 0;
+
+	while (i < p->n_objects && p->objects[i] != o)
+		i++;
+	if (i == p->n_objects)
+		return;
+	bpf_object__for_each_map(m, o)
+		if (bpf_map__fd(m) >= 0)
+			sl_kernel_unmap(p, bpf_map__fd(m));
+	p->objects[i] = p->objects[--p->n_objects];
+	bpf_object__close(o);
+}
+
+/*
+ * The jump to the stage is aimed at the new program in one store, so each packet meets one
+ * of the two. The old one goes when the last packet has left it: the kernel sees to that.
+ */
+int sl_kpart_replace(struct sl_kpart *p, unsigned int stage, const struct sl_kstage *as, struct sl_kpart_error *e)
+{
+	libbpf_print_fn_t before = libbpf_set_print(silent);
+	struct bpf_object *old_object = p->stage_object[stage < SL_K_STAGES ? stage : 0];
+	unsigned int n_objects = p->n_objects;
+	struct sl_kstage old;
+	int old_behind, r;
+
+	*e = (struct sl_kpart_error){ .stage = p->o.n_stages };
+	if (stage >= p->o.n_stages || p->stages[stage].entry || as->entry) {
+		libbpf_set_print(before);
+		return sl_kpart_fail(e, stage, EINVAL, "only filters can be replaced");
+	}
+	old = p->stages[stage];
+	old_behind = p->behind_fd[stage];
+	p->stages[stage] = *as;
+	p->behind_fd[stage] = -1;
+	r = load_stage(p, stage, e);
+	if (r < 0) {
+		if (p->behind_fd[stage] >= 0)
+			close(p->behind_fd[stage]);
+		p->stages[stage] = old;
+		p->behind_fd[stage] = old_behind;
+		p->stage_object[stage] = old_object;
+		while (p->n_objects > n_objects)
+			drop_object(p, p->objects[p->n_objects - 1]);
+	} else {
+		drop_object(p, old_object);
+		if (old_behind >= 0)
+			close(old_behind);
+	}
+	libbpf_set_print(before);
+	return r;
+}
+
 int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e)
 {
 	int r;

@@ -73,6 +73,13 @@ int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e);
 /* An interface of an entry came back, under another index. */
 int sl_kpart_rehook(struct sl_kpart *p, unsigned int entry, uint16_t iface, int ifindex,
 		    struct sl_kpart_error *e);
+/*
+ * Another form, other parameters or other arrows for a stage of a running part. Its counts go on,
+ * its own tables begin anew; each packet is seen by the old one or by the new one. On
+ * failure nothing has changed.
+ */
+int sl_kpart_replace(struct sl_kpart *p, unsigned int stage, const struct sl_kstage *as,
+		     struct sl_kpart_error *e);
 void sl_kpart_detach(struct sl_kpart *p);
 void sl_kpart_free(struct sl_kpart *p);
 
