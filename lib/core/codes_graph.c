@@ -100,7 +100,8 @@ const struct sl_code sl_codes_graph[] = {
 	     "(fileout dir=streams files=256)\n",
 	     "streamline inspect FILTER"),
 	PAGE("E124", "a value is not one of the choices",
-	     "The parameter takes one of a few words, and this is none of them.\n",
+	     "The parameter takes one of a few words, and this is none of them; or it is one\n"
+	     "that does not go together with another parameter, which the error names.\n",
 	     "(tcp class=sprot)\n",
 	     "(tcp class=sport)\n",
 	     "streamline inspect FILTER"),

@@ -56,22 +56,29 @@ const struct sl_code sl_codes_run[] = {
 	     "command -v PROGRAM"),
 	PAGE("E209", "no such interface",
 	     "There is no network interface of that name in this network namespace, or it is\n"
-	     "down, or of a kind that packets can't be sent on. The error says which.\n",
-	     "(pcapin a.pcap) > (tx eht0)\n",
-	     "(pcapin a.pcap) > (tx eth0)\n",
-	     "ip link"),
+	     "of a kind whose packets cannot be captured or sent. Or the way by which packets\n"
+	     "are to come (via=) does not work on this machine. The error says which.\n",
+	     "(rx eht0) > (count)\n",
+	     "(rx eth0) > (count)\n",
+	     "streamline doctor"),
 	PAGE("E301", "not permitted",
-	     "The user who runs this may not read the file, or not write to the folder, and\n"
-	     "has no capability that overrides it. The error names what is missing.\n",
-	     "(pcapin /root/secret.pcap) > (count)\n",
-	     "(pcapin mine.pcap) > (count)\n",
-	     "ls -l FILE"),
-	PAGE("E302", "failed while running",
-	     "The request was started and something went wrong on the way: a device went\n"
-	     "away, a program died, memory ran out. The report at the end tells what was\n"
-	     "read, written and lost until then.\n",
+	     "The user who runs this may not do it: read the file, write to the folder, or\n"
+	     "capture from an interface. The error names what is missing. Live capture takes\n"
+	     "CAP_NET_RAW; filters in the kernel CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON.\n"
+	     "Either run it by sudo, or give the capabilities to the program once:\n"
+	     "  sudo setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep streamline\n"
+	     "Captures that are files need no right but to read them.\n",
+	     "(rx eth0) > (tcp) > (count)\n",
+	     "(pcapin mine.pcap) > (tcp) > (count)\n",
+	     "streamline doctor"),
+	PAGE("E302", "something happened while running",
+	     "The request was started and something came up on the way: a device went down or\n"
+	     "away, another program has the place in the kernel that is wanted, a program\n"
+	     "died, memory ran out. What ends or spoils the run is an error; what is only worth\n"
+	     "knowing, such as an interface that came back, is a warning. The report at the\n"
+	     "end tells what was read, written and lost until then.\n",
 	     "(pcapin a.pcap) > (exec \"false\")\n",
 	     "(pcapin a.pcap) > (exec \"cat\")\n",
-	     "streamline run --json 'REQUEST'"),
+	     "streamline doctor"),
 	{ NULL, NULL }
 };
