@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,16 +31,16 @@ static void note(void *arg, const char *words)
 	snprintf(said + n, sizeof(said) - n, "%s\n", words);
 }
 
-/* Both ends of clsact on lo, whether the kernel has tcx or not. */
+/* Both ends of clsact on lo, whether the kernel has tcx or not; a part asks for one of them. */
 static int hook_clsact(struct sl_kpart *p)
 {
-	int r = 0;
+	static const enum bpf_tc_attach_point ends[] = { BPF_TC_INGRESS, BPF_TC_EGRESS };
+	int r = p->n_hooked == 1 ? 0 : -EINVAL;
 
 	libbpf_set_print(NULL);		/* it says when the discipline is there already */
-	for (unsigned int i = 0; !r && i < p->n_hooked; i++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = 1,
-			    .attach_point = p->hooked[i].egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
-		LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = p->hooked[i].prog_fd);
+	for (unsigned int i = 0; !r && i < 2; i++) {
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = 1, .attach_point = ends[i]);
+		LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = p->hooked[0].prog_fd);
 
 		r = bpf_tc_hook_create(&hook);
 		if (!r || r == -EEXIST)
@@ -53,7 +54,7 @@ static struct sl_kpart *part(int *error)
 	static const struct sl_kif lo = { .ifindex = 1, .link = 1 };
 	static const struct sl_kstage st = {
 		.type = &entry_type, .name = "rx", .entry = true, .snap = 65535, .ifs = &lo, .n_ifs = 1,
-		.in = true, .out = true, .n_arrows = 1,
+		.in = true, .n_arrows = 1,
 		.arrows = { { .stage = SL_K_NONE, .need = 65535, .plain = 1 } },
 	};
 	const struct sl_kpart_opts o = {
@@ -78,8 +79,10 @@ static pid_t owner(void)
 		return -errno;
 	pid = fork();
 	if (!pid) {
-		struct sl_kpart *p = part(&r);
+		struct sl_kpart *p;
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a test that failed leaves nobody */
+		p = part(&r);
 		if (p)
 			r = hook_clsact(p);
 		if (write(to[1], &r, sizeof(r)) != sizeof(r) || r)
