@@ -57,6 +57,7 @@ struct ring {
 	uint64_t size, window;		/* bytes; of one window */
 	uint64_t tail, now;		/* numbers of windows: the oldest in use, the one being read */
 	uint64_t nth;			/* of the packet read last: how many came in */
+	uint64_t pos;			/* shared rings: read up to */
 	bool open;			/* the window `now` has a segment */
 	struct window win[WINDOWS];
 };
@@ -365,6 +366,7 @@ static int deliver_copy(struct sl_filter *f, struct ring_rx *s, const struct sl_
 
 	sl_kernel_skip(f, h->frame.nth - r->nth - 1);
 	r->nth = h->frame.nth;
+	r->pos = h->pos + h->size;
 	for (unsigned int i = 0; i < h->frame.n_entries; i++) {
 		const struct sl_kentry *e = &h->entries[i];
 
@@ -518,10 +520,12 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 	if (s->replay)
 		return pull_replay(f, rx, s, max, drain);
 	wake(s);
-	for (unsigned int i = 0; i < s->n_rings; i++)
-		give_back(s, i);
-	if (s->share)
-		rx_share_serve(s->share);
+	for (unsigned int i = 0; i < s->n_rings; i++) {
+		if (s->lapped)
+			sl_kpart_release(s->part, i, s->ring[i].pos);	/* only shown: how full it is */
+		else
+			give_back(s, i);
+	}
 	now = clock_at(CLOCK_MONOTONIC);
 	s->to_real_ns = clock_at(CLOCK_REALTIME) - now;
 	do {
@@ -536,6 +540,8 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 		s->nodding &= !n;
 		s->round += (unsigned int)n;
 	} while (!n && !drain && rest(rx, s));
+	if (s->share && (!n || now - s->synced_ns > SYNC_NS))
+		rx_share_serve(s->share);
 	if (now - s->synced_ns > SYNC_NS || (!n && drain)) {
 		s->synced_ns = now;
 		sl_kernel_push_all(f);

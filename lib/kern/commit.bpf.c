@@ -39,17 +39,22 @@ struct {
 #define BARRIER() asm volatile("" ::: "memory")
 
 /* The reader sleeps, or it naps and much has come: wake it, once. */
-static __always_inline void ring_bell(__u64 used)
+static __always_inline void ring_bell(__u32 cpu, __u64 head)
 {
 	__u32 zero = 0, waiting;
-	struct sl_dring_ctl *c = bpf_map_lookup_elem(&control, &zero);
+	struct sl_dring_ctl *c = bpf_map_lookup_elem(&control, &zero), *own;
 	__u64 word = 1;
 
 	if (!c)
 		return;
 	waiting = *(volatile __u32 *)&c->waiting;
-	if (!waiting || (waiting == SL_K_DOZE && used < ring_conf.size / 4))
+	if (!waiting)
 		return;
+	if (waiting == SL_K_DOZE) {
+		own = bpf_map_lookup_elem(&control, &cpu);
+		if (!own || head - *(volatile __u64 *)&own->reader[0].tail < ring_conf.size / 4)
+			return;
+	}
 	c->waiting = 0;
 	bpf_ringbuf_output(&bell, &word, sizeof(word), BPF_RB_FORCE_WAKEUP);
 }
@@ -304,7 +309,7 @@ SEC("xdp") int commit(void *ctx)
 		__sync_fetch_and_add(&AT(struct sl_dring_head, r)->head, need);
 	else
 		AT(volatile struct sl_dring_head, r)->head = pos + need;
-	ring_bell(pos + need - s->tail);
+	ring_bell(cpu, pos + need);
 	return s->verdict;
 }
 
