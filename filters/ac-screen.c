@@ -82,6 +82,7 @@ void screen_release(void *shared)
 	for (unsigned int i = 0; r->name && i < r->n_groups; i++)
 		free(r->name[i]);
 	free(r->name);
+	free(r->prefix);
 	free(r->group);
 	free(r);
 }
@@ -115,10 +116,14 @@ static int rules_new(const struct sl_patterns *ps, struct screen_rules **out)
 	r->n_patterns = ps->n;
 	r->group = calloc(ps->n + 1, sizeof(*r->group));
 	r->name = calloc(ps->n_groups + 1, sizeof(*r->name));
-	if (!r->group || !r->name)
+	r->prefix = calloc(ps->n + 1, sizeof(*r->prefix));
+	if (!r->group || !r->name || !r->prefix)
 		goto fail;
-	for (unsigned int i = 0; i < ps->n; i++)
+	for (unsigned int i = 0; i < ps->n; i++) {
 		r->group[i] = ps->items[i].group;
+		r->prefix[i].len = (uint8_t)(ps->items[i].len < 8 ? ps->items[i].len : 8);
+		memcpy(r->prefix[i].bytes, ps->items[i].bytes, r->prefix[i].len);
+	}
 	for (; r->n_groups < ps->n_groups; r->n_groups++) {
 		r->name[r->n_groups] = strdup(ps->groups[r->n_groups]);
 		if (!r->name[r->n_groups])

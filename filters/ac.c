@@ -30,12 +30,15 @@
  * silent longest pass early, counted as evicted. Half of it is for the connections
  * themselves, 96 bytes each; beyond that they are forgotten, those with a match last.
  *
- * On packets each one is judged for itself, headers included.
+ * On packets each one is judged for itself, headers included. Live, a program in the
+ * kernel tells which of them certainly hold no pattern; only the others are looked at
+ * here.
  *
  * The class of a match is the group of the pattern whose last byte comes first.
  * Patterns without a group are in the group match, so -match-> after all takes
  * the matches of every group.
  */
+#include "ac-kernel.h"
 #include "screen.h"
 
 static const struct sl_param ac_params[] = {
@@ -105,7 +108,7 @@ const struct sl_filter_type sl_ac_type = {
 	.in	    = SL_PACKET | SL_BYTES,
 	.out	    = SL_SAME,
 	.ports	    = ac_ports,
-	.flags	    = SL_F_SHARD,
+	.flags	    = SL_F_SHARD | SL_F_UNDECIDED,
 	.prepare    = ac_prepare,
 	.release    = screen_release,
 	.class_find = screen_class_find,
@@ -116,6 +119,7 @@ const struct sl_filter_type sl_ac_type = {
 	.tick	    = screen_tick,
 	.flush	    = screen_flush,
 	.close	    = screen_close,
+	.kernel	    = ac_kernel,
 	.examples   = ac_examples,
 	.see_also   = "grep, bpf",
 };

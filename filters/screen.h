@@ -37,6 +37,7 @@ struct screen_rules {
 	uint32_t *group;		/* by pattern */
 	char **name;			/* by group; NULL-terminated */
 	unsigned int n_patterns, n_groups;
+	struct { uint8_t len, bytes[8]; } *prefix;	/* by pattern, for ac's kernel form */
 };
 
 struct screen_flow;

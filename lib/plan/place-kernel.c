@@ -201,10 +201,12 @@ static const char *why_not(struct job *j, struct sl_node *n)
 	for (unsigned int i = 0; i < n->n_in; i++) {
 		const struct sl_node *from = n->in[i]->from;
 
-		if (from->type->flags & SL_F_UNDECIDED)
-			return say(j, "it follows '%s', which leaves some packets undecided in the kernel", from->name);
-		if (!from->kernel_why && !(wants_user(from) && !from->wish))
+		if (!from->kernel_why && !(wants_user(from) && !from->wish)) {
+			if (from->type->flags & SL_F_UNDECIDED)
+				return say(j, "it follows '%s', which leaves some packets undecided in the kernel",
+					   from->name);
 			continue;
+		}
 		if (!from->n_in && !is_live(from))
 			return say(j, "its blocks come from '%s', not live from an interface", from->name);
 		return say(j, "it follows '%s', which runs in user space", from->name);
