@@ -60,7 +60,7 @@
 #include "net/ifaces.h"
 
 #define LOOK_NS		100000000u
-#define DELAY_NS	1000000
+#define DELAY_NS	4000000
 
 static const char *const vias[] = { "auto", "arena", "array", "packet", "xsk", "pcap", "replay", NULL };
 static const char *const modes[] = { "tap", "inline", NULL };
