@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -89,8 +90,10 @@ static void remove_clsact(struct sl_kpart *p, int ifindex)
 		if (h->filter)
 			return;
 		ours |= h->made_qdisc;
-		h->made_qdisc = false;
 	}
+	for (unsigned int i = 0; ours && i < p->n_hooked; i++)
+		if (p->hooked[i].at.ifindex == ifindex)
+			p->hooked[i].made_qdisc = false;
 	if (ours)
 		bpf_tc_hook_destroy(&hook);
 }
@@ -112,13 +115,14 @@ static int attach_xdp(struct sl_kpart *p, struct sl_khooked *h, int ifindex)
 int sl_khook(struct sl_kpart *p, struct sl_khooked *h, struct sl_kpart_error *e)
 {
 	int ifindex = h->at.ifindex, r;
-	char name[IF_NAMESIZE] = "?";
+	char name[IF_NAMESIZE + 16];
 
-	if_indextoname((unsigned int)ifindex, name);
+	if (!if_indextoname((unsigned int)ifindex, name))	/* gone, or no descriptor to ask by */
+		snprintf(name, sizeof(name), "interface %d", ifindex);
 	if (p->o.hook == SL_K_XDP) {
 		r = attach_xdp(p, h, ifindex);
 	} else {
-		r = attach_tcx(h->prog_fd, ifindex, h->egress);
+		r = p->o.clsact ? -EOPNOTSUPP : attach_tcx(h->prog_fd, ifindex, h->egress);
 		if (r >= 0) {
 			h->link_fd = r;
 			p->how = "tcx";
@@ -142,7 +146,7 @@ void sl_kunhook(struct sl_kpart *p, struct sl_khooked *h)
 	if (h->link_fd >= 0)
 		close(h->link_fd);
 	h->link_fd = -1;
-	if (h->filter) {
+	if (h->filter || h->made_qdisc) {
 		detach_clsact(h, ifindex);
 		remove_clsact(p, ifindex);
 	}

@@ -56,6 +56,7 @@ struct sl_kpart_opts {
 	bool shared;			/* other processes read the rings too; an array, and sl_klapped reads it */
 	uint64_t ring_bytes;		/* of each CPU's ring; rounded up to a power of two */
 	bool window;			/* some stage looks into packets */
+	bool clsact;			/* at tc by clsact, even where the kernel has tcx (tests) */
 };
 
 struct sl_kpart_error {
