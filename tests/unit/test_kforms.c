@@ -13,7 +13,8 @@
  * Frames: some made here, with tags, options, extension headers and tunnels in any order
  * and number; all of ../shared/data/captures where they are, of every link type; and what
  * becomes of them when bytes in headers change; on both hooks. The kernel takes frames from 14 bytes on and of less
- * than a page; longer ones are cut for both.
+ * than a page; longer ones are cut for both. On a slow machine (SL_SLOW, a factor) that
+ * many times fewer frames are made and captures read.
  */
 #include "test.h"
 
@@ -33,6 +34,14 @@ enum { MAX_FORMS = SL_K_ARROWS, MAX_ROW = 3, BATCH = 64, FRAME_MIN = 14, FRAME_M
 static const struct sl_filter_type entry_type = { .name = "rx", .flags = SL_F_LIVE };
 
 static uint32_t rnd_state;
+
+static unsigned int slow(void)
+{
+	const char *s = getenv("SL_SLOW");
+	double times = s ? atof(s) : 1;
+
+	return times > 1 ? (unsigned int)times : 1;
+}
 
 static uint32_t rnd(void)
 {
@@ -537,10 +546,11 @@ static void compare_all(const char *const *forms, enum sl_khook hook)
 	FILE *list = fopen(DATA "FILES.tsv", "r");
 	struct group *g = malloc(sizeof(*g));
 	char line[2048], path[2200];
+	unsigned int times = slow(), most = MADE / times, nth = 0;
 	uint64_t made;
 
 	group_open(g, forms, hook);
-	for (unsigned int i = 0; i < MADE; i++) {
+	for (unsigned int i = 0; i < most; i++) {
 		static struct made m;
 		uint16_t link = make(&m);
 
@@ -548,16 +558,18 @@ static void compare_all(const char *const *forms, enum sl_khook hook)
 	}
 	compare(g, "made here");
 	made = g->packets;
-	CHECK(made > MADE / 2);
+	CHECK(made > most / 2);
 	if (list) {
 		CHECK(fgets(line, sizeof(line), list));
 		while (fgets(line, sizeof(line), list)) {
 			line[strcspn(line, "\t\n")] = 0;
 			snprintf(path, sizeof(path), DATA "%s", line);
-			capture(g, path);
+			if (nth++ % times == 0)
+				capture(g, path);
 		}
 		fclose(list);
-		CHECK(g->packets > 250000);
+		/* few captures hold most packets */
+		CHECK(g->packets > 250000 / (times * times));
 	}
 	books(g);
 	printf("# %llu packets made, %llu of captures%s, %u forms: %llu passed; %llu too short for the kernel\n",
