@@ -30,6 +30,7 @@
 #define SL_K_ENTRIES	8	/* borders that one packet can cross */
 #define SL_K_PENDING	16	/* branches that wait */
 #define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
+#define SL_K_SEQ_BITS	48	/* of a record's number, where all CPUs write one ring; above: which CPU */
 #define SL_K_NONE	0xffffffffu
 #define SL_K_SHARED	255u	/* border of entries that are for other processes */
 #define SL_K_SOLE	0x80000000u

@@ -12,51 +12,27 @@
  * A packet for which an honoured reader has no room is refused and counted, for each
  * border that it was to cross.
  */
-#include "kern/stage.bpf.h"
-
-#include "ring/layout.h"
+#include "kern/commit.bpf.h"
 
 #define RING_ARRAY	1
 #define RING_ARENA	2
-
-#define FRAME_MAX	0xffffu
-
-const volatile struct sl_kring ring_conf;
-
-struct {			/* one page a CPU; the reader writes it */
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__uint(value_size, 4096);
-} control SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} bell SEC(".maps");
 
 #define BARRIER() asm volatile("" ::: "memory")
 
 /* The reader sleeps, or it naps and much has come: wake it, once. */
 static __always_inline void ring_bell(__u32 cpu, __u64 head)
 {
-	__u32 zero = 0, waiting;
-	struct sl_dring_ctl *c = bpf_map_lookup_elem(&control, &zero), *own;
-	__u64 word = 1;
+	__u32 how;
+	struct sl_dring_ctl *c = sl_kasleep(&how), *own;
 
 	if (!c)
 		return;
-	waiting = *(volatile __u32 *)&c->waiting;
-	if (!waiting)
-		return;
-	if (waiting == SL_K_DOZE) {
+	if (how == SL_K_DOZE) {
 		own = bpf_map_lookup_elem(&control, &cpu);
 		if (!own || head - *(volatile __u64 *)&own->reader[0].tail < ring_conf.size / 4)
 			return;
 	}
-	c->waiting = 0;
-	bpf_ringbuf_output(&bell, &word, sizeof(word), BPF_RB_FORCE_WAKEUP);
+	sl_kwake(c);
 }
 
 /* The lowest tail of the readers that are waited for. */
@@ -74,16 +50,6 @@ static __always_inline __u64 lowest_tail(const struct sl_dring_ctl *c, __u64 hea
 			low = t;
 	}
 	return low;
-}
-
-static __always_inline int refuse(struct sl_kscratch *s)
-{
-	for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
-		if (i >= s->frame.n_entries)
-			break;
-		sl_krefuse(s, s->streams[i], s->stages[i], s->entries[i].len);
-	}
-	return s->verdict;
 }
 
 /* True when there is room for `need` bytes at `pos`. */
@@ -261,7 +227,7 @@ SEC("xdp") int commit(void *ctx)
 	if (!room(s, cpu, pos, need)) {
 		AT(volatile struct sl_dring_head, r)->full++;
 		AT(volatile struct sl_dring_head, r)->full_bytes += stored;
-		return refuse(s);
+		return sl_krefuse_all(s);
 	}
 	AT(volatile struct sl_dring_head, r)->claim = pos + need;
 	BARRIER();

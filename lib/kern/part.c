@@ -282,13 +282,17 @@ static int load_commit(struct sl_kpart *p, struct sl_kpart_error *e)
 {
 	struct sl_kring ring = {
 		.base = p->rings.base, .stride = p->rings.stride, .size = p->rings.size,
-		.n_cpus = p->rings.n,
+		.n_cpus = p->rings.n_cpus,
 #if !defined(__x86_64__) && !defined(__i386__) && !defined(__s390x__)
 		.weak_order = 1,
 #endif
 	};
+	static const char *const forms[] = {
+		[SL_CARRIER_ARENA] = "commit-arena", [SL_CARRIER_ARRAY] = "commit-array",
+		[SL_CARRIER_RINGBUF] = "commit-ringbuf",
+	};
 	struct load l = {
-		.form = p->o.carrier == SL_CARRIER_ARENA ? "commit-arena" : "commit-array",
+		.form = forms[p->o.carrier],
 		.program = "commit", .stage = p->o.n_stages, .ring = &ring,
 	};
 	int fd;
@@ -595,7 +599,7 @@ static void add(struct sl_ktally *to, const struct sl_ktally *from)
 int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
 {
 	size_t each = (sizeof(struct sl_kscratch) + 7) & ~7u;
-	uint8_t *all = malloc(p->rings.n * each);
+	uint8_t *all = malloc(p->rings.n_cpus * each);
 	uint32_t zero = 0;
 
 	if (!all)
@@ -605,7 +609,7 @@ int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
 		return -errno;
 	}
 	memset(out, 0, sizeof(*out));
-	for (unsigned int c = 0; c < p->rings.n; c++) {
+	for (unsigned int c = 0; c < p->rings.n_cpus; c++) {
 		const struct sl_kscratch *s = (const struct sl_kscratch *)(all + c * each);
 
 		out->gso_frames += s->gso_frames;

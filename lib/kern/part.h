@@ -2,7 +2,7 @@
 /*
  * kern/part.h -- the filters of a run that are in the kernel, as one thing
  *
- * A part is loaded as a whole and joined to user space by rings, one a CPU:
+ * A part is loaded as a whole and joined to user space by rings, one a CPU or one for all:
  *
  *	sl_kpart_new()		programs and maps are loaded, stages joined; nothing runs
  *	sl_kpart_attach()	the entries are hooked to their interfaces: it runs
@@ -25,6 +25,7 @@
 enum sl_kcarrier {
 	SL_CARRIER_ARENA,
 	SL_CARRIER_ARRAY,
+	SL_CARRIER_RINGBUF,		/* one ring for all CPUs; this process can't write it */
 };
 
 struct sl_kif {
@@ -54,7 +55,7 @@ struct sl_kpart_opts {
 	bool inline_mode;		/* packets that are taken do not go on to the stack */
 	enum sl_kcarrier carrier;
 	bool shared;			/* other processes read the rings too; an array, and sl_klapped reads it */
-	uint64_t ring_bytes;		/* of each CPU's ring; rounded up to a power of two */
+	uint64_t ring_bytes;		/* for each CPU; rounded up to a power of two */
 	bool window;			/* some stage looks into packets */
 	bool clsact;			/* at tc by clsact, even where the kernel has tcx (tests) */
 };
@@ -99,6 +100,7 @@ struct sl_kpacket {
 	const struct sl_kentry *entries;	/* frame->n_entries of them */
 	const uint8_t *bytes;			/* frame->stored of them */
 	unsigned int ring;			/* which ring it lies in */
+	unsigned int cpu;			/* on which it came in */
 	uint64_t pos;				/* ... and where its record begins and ends */
 	uint64_t end;
 };
@@ -107,9 +109,10 @@ struct sl_kpacket {
 int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out);
 /* All of that ring up to `pos` may be written again. Any thread. */
 void sl_kpart_release(struct sl_kpart *p, unsigned int ring, uint64_t pos);
-/* Where a ring's data lie: address of position 0, and their size. */
+/* Where a ring's data lie: address of position 0, and their size. For reading only. */
 uint8_t *sl_kpart_ring(const struct sl_kpart *p, unsigned int ring, uint64_t *size_bytes);
 unsigned int sl_kpart_n_rings(const struct sl_kpart *p);
+unsigned int sl_kpart_n_cpus(const struct sl_kpart *p);
 /* Readable when a packet came after sl_kpart_sleep() said true. */
 int sl_kpart_fd(const struct sl_kpart *p);
 /* Ask to be woken. False: there is something to read already; of shared rings their reader

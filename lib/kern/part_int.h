@@ -9,17 +9,19 @@
 struct bpf_object;
 struct ring_buffer;
 
-/* Rings of one carrier, one a CPU, as this process sees them. */
+/* Rings of one carrier as this process sees them: one a CPU, or one for all (ringbuf). */
 struct sl_krings {
 	enum sl_kcarrier carrier;
-	unsigned int n;
+	unsigned int n, n_cpus;
 	int fd, control_fd, bell_fd;	/* maps; -1: none */
 	uint64_t size, stride;		/* bytes of data; from one ring to the next */
 	uint64_t base;			/* arena: the address that all share */
-	uint8_t *map;			/* n * stride bytes */
+	uint8_t *map;			/* n * stride bytes; ringbuf: the data, twice */
 	size_t map_len;
 	uint8_t *control;		/* n pages */
 	struct ring_buffer *bell;
+	__u64 *consumer;		/* ringbuf: the two positions */
+	const __u64 *producer;
 	struct {
 		uint64_t pos, head;	/* read up to; published when last looked */
 	} *at;
@@ -27,6 +29,12 @@ struct sl_krings {
 
 int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes, bool shared);
 void sl_krings_done(struct sl_krings *r);
+
+/* The kernel's ring buffer: ringbuf.c */
+int sl_kringbuf_new(struct sl_krings *r);
+void sl_kringbuf_done(struct sl_krings *r);
+bool sl_kringbuf_ready(struct sl_krings *r);
+int sl_kringbuf_next(struct sl_krings *r, struct sl_kpacket *out);
 
 static inline struct sl_dring_head *sl_krings_head(const struct sl_krings *r, unsigned int i)
 {

@@ -78,8 +78,7 @@ static int try_bpf(char *why)
 	return 0;
 }
 
-static int try_map(char *why, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t n, uint32_t flags,
-		   bool map)
+static int try_map(char *why, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t n, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = flags);
 	int fd = bpf_map_create(type, "sl_probe", key, value, n, &o);
@@ -87,12 +86,11 @@ static int try_map(char *why, enum bpf_map_type type, uint32_t key, uint32_t val
 
 	if (fd < 0)
 		return no(why, "bpf()");
-	p = map ? mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : NULL;
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (p == MAP_FAILED)
 		return no(why, "mmap()");
-	if (p)
-		munmap(p, 4096);
+	munmap(p, 4096);
 	return 0;
 }
 
@@ -139,13 +137,13 @@ static void probe(void)
 			r = try_bpf(why);
 			break;
 		case SL_CAP_ARENA:
-			r = try_map(why, ARENA, 0, 0, 1, BPF_F_MMAPABLE, true);
+			r = try_map(why, ARENA, 0, 0, 1, BPF_F_MMAPABLE);
 			break;
 		case SL_CAP_ARRAY:
-			r = try_map(why, BPF_MAP_TYPE_ARRAY, 4, 4096, 1, BPF_F_MMAPABLE, true);
+			r = try_map(why, BPF_MAP_TYPE_ARRAY, 4, 4096, 1, BPF_F_MMAPABLE);
 			break;
 		case SL_CAP_RINGBUF:
-			r = try_map(why, BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, false);
+			r = try_map(why, BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0);
 			break;
 		case SL_CAP_TCX:
 			r = try_tcx(why);

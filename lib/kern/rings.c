@@ -9,7 +9,7 @@
  * An arena is mapped at one address, the same in the kernel's programs and in every
  * process; each part takes an address of its own. Its pages are touched once, since a
  * program's store to one that is not there is dropped without a word. An array is
- * mapped anywhere.
+ * mapped anywhere. The kernel's own ring buffer is another matter: ringbuf.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -143,13 +143,17 @@ int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_b
 	*r = (struct sl_krings){ .carrier = carrier, .fd = -1, .control_fd = -1, .bell_fd = -1 };
 	if (n < 1)
 		return n;
-	r->n = (unsigned int)n;
+	r->n_cpus = (unsigned int)n;
+	r->n = carrier == SL_CARRIER_RINGBUF ? 1 : r->n_cpus;
 	r->size = power_of_two(ring_bytes);
 	r->stride = SL_DRING_DATA + r->size + SL_K_SPARE;
 	r->at = calloc(r->n, sizeof(*r->at));
 	if (!r->at)
 		return -ENOMEM;
-	e = carrier == SL_CARRIER_ARENA ? make_arena(r) : make_array(r);
+	if (shared && carrier != SL_CARRIER_ARRAY)
+		return -EINVAL;
+	e = carrier == SL_CARRIER_ARENA ? make_arena(r) :
+	    carrier == SL_CARRIER_ARRAY ? make_array(r) : sl_kringbuf_new(r);
 	if (!e)
 		e = make_control(r);
 	if (e < 0)
@@ -157,7 +161,7 @@ int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_b
 	r->bell = ring_buffer__new(r->bell_fd, rung, NULL, NULL);
 	if (!r->bell)
 		return -errno;
-	for (unsigned int i = 0; i < r->n; i++) {
+	for (unsigned int i = 0; carrier != SL_CARRIER_RINGBUF && i < r->n; i++) {
 		struct sl_dring_head *h = sl_krings_head(r, i);
 		struct sl_dring_ctl *c = sl_krings_ctl(r, i);
 
@@ -174,6 +178,8 @@ int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_b
 void sl_krings_done(struct sl_krings *r)
 {
 	ring_buffer__free(r->bell);
+	if (r->carrier == SL_CARRIER_RINGBUF)
+		sl_kringbuf_done(r);
 	if (r->map)
 		munmap(r->map, r->map_len);
 	if (r->control)
@@ -213,6 +219,8 @@ int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
 	const struct sl_kframe *f;
 	unsigned int ring = 0;
 
+	if (r->carrier == SL_CARRIER_RINGBUF)
+		return sl_kringbuf_next(r, out);
 	for (unsigned int i = 0; i < r->n; i++) {
 		if (!ready(r, i))
 			continue;
@@ -228,7 +236,7 @@ int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
 	out->frame = (const struct sl_kframe *)(best + 1);
 	out->entries = (const struct sl_kentry *)(out->frame + 1);
 	out->bytes = (const uint8_t *)(out->entries + out->frame->n_entries);
-	out->ring = ring;
+	out->ring = out->cpu = ring;
 	out->pos = r->at[ring].pos;
 	r->at[ring].pos += best->size;
 	out->end = r->at[ring].pos;
@@ -239,19 +247,28 @@ int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
 
 void sl_kpart_release(struct sl_kpart *p, unsigned int ring, uint64_t pos)
 {
-	/* release: pairs with the program's look at the tails */
-	__atomic_store_n(&sl_krings_ctl(&p->rings, ring)->reader[0].tail, pos, __ATOMIC_RELEASE);
+	__u64 *tail = p->rings.consumer ? p->rings.consumer : &sl_krings_ctl(&p->rings, ring)->reader[0].tail;
+
+	/* release: pairs with the program's look at the tails, or the kernel's at its consumer */
+	__atomic_store_n(tail, pos, __ATOMIC_RELEASE);
 }
 
 uint8_t *sl_kpart_ring(const struct sl_kpart *p, unsigned int ring, uint64_t *size_bytes)
 {
 	*size_bytes = p->rings.size;
+	if (p->rings.carrier == SL_CARRIER_RINGBUF)
+		return p->rings.map;
 	return p->rings.map + ring * p->rings.stride + SL_DRING_DATA;
 }
 
 unsigned int sl_kpart_n_rings(const struct sl_kpart *p)
 {
 	return p->rings.n;
+}
+
+unsigned int sl_kpart_n_cpus(const struct sl_kpart *p)
+{
+	return p->rings.n_cpus;
 }
 
 int sl_kpart_fd(const struct sl_kpart *p)
@@ -266,7 +283,7 @@ bool sl_kpart_sleep(struct sl_kpart *p)
 	/* full fence, then look once more: see ring/layout.h */
 	__atomic_exchange_n(&c->waiting, 1, __ATOMIC_SEQ_CST);
 	for (unsigned int i = 0; i < p->rings.n && !p->o.shared; i++) {
-		if (!ready(&p->rings, i))
+		if (p->rings.carrier == SL_CARRIER_RINGBUF ? !sl_kringbuf_ready(&p->rings) : !ready(&p->rings, i))
 			continue;
 		__atomic_store_n(&c->waiting, 0, __ATOMIC_RELAXED);
 		return false;
@@ -297,6 +314,9 @@ double sl_kpart_fill(const struct sl_kpart *p)
 {
 	double most = 0;
 
+	if (p->rings.consumer)
+		return (double)(__atomic_load_n(p->rings.producer, __ATOMIC_RELAXED) -
+				__atomic_load_n(p->rings.consumer, __ATOMIC_RELAXED)) / (double)p->rings.size;
 	for (unsigned int i = 0; i < p->rings.n; i++) {
 		uint64_t used = __atomic_load_n(&sl_krings_head(&p->rings, i)->head, __ATOMIC_RELAXED) -
 				__atomic_load_n(&sl_krings_ctl(&p->rings, i)->reader[0].tail, __ATOMIC_RELAXED);

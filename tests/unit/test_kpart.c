@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,24 +115,66 @@ static void refuses_when_full(enum sl_khook hook, enum sl_kcarrier carrier)
 	struct sl_kpart_counts c;
 	struct sl_kpacket k;
 	uint8_t frame[1500];
-	unsigned int got = 0;
+	unsigned int got = 0, fed;
+	uint64_t size;
 
 	fill(frame, sizeof(frame), 0);
-	for (unsigned int i = 0; i < 1000; i++)
+	sl_kpart_ring(p, 0, &size);
+	fed = (unsigned int)(2 * size / sizeof(frame));
+	for (unsigned int i = 0; i < fed; i++)
 		CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
-	while (sl_kpart_next(p, &k))
-		got++;
-	CHECK(got > 30 && got < 1000);
+	CHECK_EQ(sl_kpart_next(p, &k), 1);
+	CHECK(sl_kpart_fill(p) > 0.9);
+	for (got = 1; sl_kpart_next(p, &k); got++)
+		CHECK(!memcmp(k.bytes, frame, sizeof(frame)));
+	CHECK(got > 30 && got < fed);
 	CHECK_EQ(sl_kpart_read(p, &c), 0);
-	CHECK_EQ(c.moved[0].blocks, 1000);
-	CHECK_EQ(c.refused[0].blocks, 1000 - got);
-	CHECK_EQ(c.turned[0].blocks, 1000 - got);
+	CHECK_EQ(c.moved[0].blocks, fed);
+	CHECK_EQ(c.refused[0].blocks, fed - got);
+	CHECK_EQ(c.turned[0].blocks, fed - got);
 	CHECK_EQ(c.extra[0].blocks, 0);
-	CHECK_EQ(c.refused[0].bytes, (1000 - got) * sizeof(frame));
+	CHECK_EQ(c.refused[0].bytes, (fed - got) * sizeof(frame));
 	sl_kpart_release(p, k.ring, k.end);
 	CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
 	CHECK_EQ(sl_kpart_next(p, &k), 1);
+	sl_kpart_release(p, k.ring, k.end);
+	CHECK(sl_kpart_fill(p) == 0);
 	sl_kpart_free(p);
+}
+
+/* One record, with an entry for each border, however many there are. */
+static void crosses_borders(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	static const unsigned int lens[] = { 14, 60, 128, 129, 512, 513, 1500, 1537, 3000 };
+	uint8_t frame[3000];
+
+	for (unsigned int n = 2; n <= SL_K_ARROWS; n++) {
+		struct sl_kstage s = an_entry();
+		struct sl_kpart *p;
+		struct sl_kpacket k;
+
+		for (unsigned int i = 0; i < n; i++) {
+			s.arrows[i] = s.arrows[0];
+			s.arrows[i].border = s.arrows[i].stream = i;
+		}
+		s.n_arrows = n;
+		p = make(&s, 1, hook, carrier);
+		if (!p)
+			return;
+		for (unsigned int i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+			fill(frame, lens[i], n);
+			CHECK_EQ(feed(p, frame, lens[i]), 0);
+			CHECK_EQ(sl_kpart_next(p, &k), 1);
+			CHECK_EQ(k.frame->n_entries, n);
+			CHECK_EQ(k.frame->stored, lens[i]);
+			for (unsigned int b = 0; b < n; b++)
+				CHECK_EQ(k.entries[b].border, b);
+			CHECK(!memcmp(k.bytes, frame, lens[i]));
+			sl_kpart_release(p, k.ring, k.end);
+		}
+		CHECK_EQ(sl_kpart_next(p, &k), 0);
+		sl_kpart_free(p);
+	}
 }
 
 static void wakes(enum sl_khook hook, enum sl_kcarrier carrier)
@@ -150,14 +193,41 @@ static void wakes(enum sl_khook hook, enum sl_kcarrier carrier)
 	sl_kpart_free(p);
 }
 
+/* Who naps is woken when a quarter of the ring is full, and not before; held packets count. */
+static void wakes_a_napper(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	struct sl_kstage s = an_entry();
+	struct sl_kpart *p = make(&s, 1, hook, carrier);
+	struct pollfd fd;
+	uint8_t frame[1500] = { 0 };
+
+	if (!p)
+		return;
+	fd = (struct pollfd){ .fd = sl_kpart_fd(p), .events = POLLIN };
+	sl_kpart_doze(p);
+	CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
+	CHECK_EQ(poll(&fd, 1, 0), 0);
+	while (sl_kpart_fill(p) < 0.25)
+		CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
+	CHECK_EQ(feed(p, frame, sizeof(frame)), 0);
+	CHECK_EQ(poll(&fd, 1, 1000), 1);
+	sl_kpart_woken(p);
+	CHECK_EQ(poll(&fd, 1, 0), 0);
+	sl_kpart_free(p);
+}
+
 #define EACH(name, test) \
 	TEST(name##_xdp_array) { test(SL_K_XDP, SL_CARRIER_ARRAY); } \
 	TEST(name##_xdp_arena) { test(SL_K_XDP, SL_CARRIER_ARENA); } \
+	TEST(name##_xdp_ringbuf) { test(SL_K_XDP, SL_CARRIER_RINGBUF); } \
 	TEST(name##_tc_array) { test(SL_K_TC, SL_CARRIER_ARRAY); } \
-	TEST(name##_tc_arena) { test(SL_K_TC, SL_CARRIER_ARENA); }
+	TEST(name##_tc_arena) { test(SL_K_TC, SL_CARRIER_ARENA); } \
+	TEST(name##_tc_ringbuf) { test(SL_K_TC, SL_CARRIER_RINGBUF); }
 
 EACH(frames_come_through_unchanged, passes_frames)
 EACH(a_full_ring_refuses_and_counts, refuses_when_full)
+EACH(a_packet_crosses_several_borders, crosses_borders)
 EACH(a_packet_wakes_a_sleeper, wakes)
+EACH(a_quarter_wakes_a_napper, wakes_a_napper)
 
 TEST_MAIN()
