@@ -56,7 +56,6 @@ struct ring {
 	uint8_t *base;
 	uint64_t size, window;		/* bytes; of one window */
 	uint64_t tail, now;		/* numbers of windows: the oldest in use, the one being read */
-	uint64_t nth;			/* of the packet read last: how many came in */
 	uint64_t pos;			/* shared rings: read up to */
 	bool open;			/* the window `now` has a segment */
 	struct window win[WINDOWS];
@@ -66,6 +65,7 @@ struct ring_rx {
 	struct sl_kpart *part;		/* NULL: another source leads */
 	struct ring *ring;
 	unsigned int n_rings, self;	/* self: its entry */
+	uint64_t *nth;			/* of the packet of each CPU that was read last: how many came in */
 	unsigned int n_ifs;		/* that entries stand for */
 	int ifindex[RX_IFS_MAX];	/* where they are hooked; 0: nowhere */
 	int timer;
@@ -145,6 +145,25 @@ static void words(const struct sl_kpart_error *e, const struct sl_kstage *st, un
 		 last ? last + 1 : "");
 }
 
+static const struct carrier {	/* in order of preference */
+	enum sl_kcarrier carrier;
+	int via;
+	enum sl_kcap cap;
+	const char *name, *brief;
+} carriers[] = {
+	{ SL_CARRIER_ARENA, RX_ARENA, SL_CAP_ARENA, "arena", "arena ring" },
+	{ SL_CARRIER_ARRAY, RX_ARRAY, SL_CAP_ARRAY, "array", "array ring" },
+	{ SL_CARRIER_RINGBUF, RX_RINGBUF, SL_CAP_RINGBUF, "ringbuf", "BPF ring buffer" },
+};
+
+static bool may_carry(const struct rx *rx, const struct carrier *c)
+{
+	if (rx->share)
+		return c->carrier == SL_CARRIER_ARRAY;
+	return rx->via < RX_ARENA || rx->via > RX_RINGBUF || rx->via == c->via;
+}
+
+/* The part, with the first ring that may carry and can be had. */
 static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, unsigned int n, char *why, size_t size)
 {
 	const struct sl_kernel_caps *caps = sl_kernel_probe();
@@ -154,24 +173,39 @@ static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, uns
 		.window = n > 1,
 	};
 	struct sl_kpart_error e;
-	int r;
+	char not[192] = "", one[256] = "";
+	size_t at;
+	int r = -ENOTSUP;
 
 	o.shared = rx->share;
-	o.carrier = rx->via == RX_ARRAY || rx->share || !caps->works[SL_CAP_ARENA] ? SL_CARRIER_ARRAY : SL_CARRIER_ARENA;
 	o.ring_bytes = rx->buffer ? rx->buffer : RING_BYTES;
-	r = sl_kpart_new(&o, &s->part, &e);
-	if (!r)
-		r = sl_kpart_attach(s->part, &e);
-	if (r < 0) {
-		words(&e, st, n, why, size);
-		free(e.verifier);
-		return r;
+	for (unsigned int i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++) {
+		const struct carrier *c = &carriers[i];
+
+		if (!may_carry(rx, c))
+			continue;
+		snprintf(one, sizeof(one), "%s", caps->why[c->cap]);
+		e = (struct sl_kpart_error){ .stage = n };
+		o.carrier = c->carrier;
+		if (caps->works[c->cap]) {
+			r = sl_kpart_new(&o, &s->part, &e);
+			if (!r)
+				r = sl_kpart_attach(s->part, &e);
+			if (!r) {
+				snprintf(rx->took, sizeof(rx->took), "%s, %s%s", c->brief, sl_kpart_hooked(s->part), not);
+				return 0;
+			}
+			words(&e, st, n, why, size);
+			snprintf(one, sizeof(one), "%.120s: %.60s", e.what, strerror(e.error));
+			free(e.verifier);
+		}
+		/* a filter's fault, or the hook's: another ring would not help */
+		if (e.stage != n || s->part)
+			return r;
+		at = strlen(not);
+		snprintf(not + at, sizeof(not) - at, "; %s: %s", c->name, one);
 	}
-	snprintf(rx->took, sizeof(rx->took), "%s ring, %s%s%s",
-		 o.carrier == SL_CARRIER_ARENA ? "arena" : "array", sl_kpart_hooked(s->part),
-		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY && !rx->share ? "; arena: " : "",
-		 o.carrier == SL_CARRIER_ARRAY && rx->via != RX_ARRAY && !rx->share ? caps->why[SL_CAP_ARENA] : "");
-	return 0;
+	return r;
 }
 
 /* Other processes may come. */
@@ -197,7 +231,8 @@ static int make_rings(struct ring_rx *s)
 {
 	s->n_rings = sl_kpart_n_rings(s->part);
 	s->ring = calloc(s->n_rings, sizeof(*s->ring));
-	if (!s->ring)
+	s->nth = calloc(sl_kpart_n_cpus(s->part), sizeof(*s->nth));
+	if (!s->ring || !s->nth)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < s->n_rings; i++) {
 		s->ring[i].base = sl_kpart_ring(s->part, i, &s->ring[i].size);
@@ -284,6 +319,7 @@ static void ring_close(struct sl_filter *f, struct rx *rx)
 	sl_kpart_free(s->part);
 	rx_replay_close(s->replay);
 	free(s->ring);
+	free(s->nth);
 	if (s->timer >= 0)
 		close(s->timer);
 	free(s);
@@ -329,8 +365,8 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 	if (seg < 0)
 		return seg;
 	/* Blocks are numbered as if nothing had been screened out on the way. */
-	sl_kernel_skip(f, p->frame->nth - r->nth - 1);
-	r->nth = p->frame->nth;
+	sl_kernel_skip(f, p->frame->nth - s->nth[p->cpu] - 1);
+	s->nth[p->cpu] = p->frame->nth;
 	for (unsigned int i = 0; i < p->frame->n_entries; i++) {
 		const struct sl_kentry *e = &p->entries[i];
 
@@ -364,8 +400,8 @@ static int deliver_copy(struct sl_filter *f, struct ring_rx *s, const struct sl_
 	unsigned int border = 0;
 	uint8_t *data;
 
-	sl_kernel_skip(f, h->frame.nth - r->nth - 1);
-	r->nth = h->frame.nth;
+	sl_kernel_skip(f, h->frame.nth - s->nth[h->ring] - 1);
+	s->nth[h->ring] = h->frame.nth;
 	r->pos = h->pos + h->size;
 	for (unsigned int i = 0; i < h->frame.n_entries; i++) {
 		const struct sl_kentry *e = &h->entries[i];

@@ -21,13 +21,14 @@
  *
  *	arena	a ring in memory shared with programs in the kernel (Linux 6.9)
  *	array	the same in an array that can be mapped (Linux 5.5)
+ *	ringbuf	the kernel's own ring buffer for programs, one for all processors (Linux 5.8)
  *	packet	a packet socket (TPACKET_V3), as tcpdump uses it
  *	xsk	an AF_XDP socket, inline only
  *	pcap	whatever libpcap finds
  *	replay	no interface but a capture file, whose packets go through the kernel's programs
  *		as live ones would; `streamline run --replay -r FILE` says it for -r
  *
- * With the first two, filters behind rx can run in the kernel, so that only packets
+ * With the first three, filters behind rx can run in the kernel, so that only packets
  * that somebody wants are copied at all. The others bring every packet.
  *
  * hook=xdp makes a tap at XDP, before the stack: faster for small packets on
@@ -62,7 +63,7 @@
 #define LOOK_NS		100000000u
 #define DELAY_NS	4000000
 
-static const char *const vias[] = { "auto", "arena", "array", "packet", "xsk", "pcap", "replay", NULL };
+static const char *const vias[] = { "auto", "arena", "array", "ringbuf", "packet", "xsk", "pcap", "replay", NULL };
 static const char *const modes[] = { "tap", "inline", NULL };
 static const char *const hooks[] = { "auto", "tc", "xdp", NULL };
 static const char *const directions[] = { "both", "in", "out", NULL };
@@ -178,13 +179,25 @@ static int no_rights(struct sl_prepare *p, const struct rx *rx, unsigned int wan
 	return sl_prepare_hint(p, "no privileges needed:  streamline run -r file.pcap ...");
 }
 
+/* Packets by programs in the kernel? */
+static bool by_ring(int via)
+{
+	return via == RX_AUTO || via == RX_REPLAY || (via >= RX_ARENA && via <= RX_RINGBUF);
+}
+
+/* Of a ring that via= names. */
+static enum sl_kcap ring_cap(int via)
+{
+	return via == RX_ARENA ? SL_CAP_ARENA : via == RX_RINGBUF ? SL_CAP_RINGBUF : SL_CAP_ARRAY;
+}
+
 static bool ring_works(const struct rx *rx, const struct sl_kernel_caps *c)
 {
-	if (!c->works[SL_CAP_BPF] || (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY && rx->via != RX_REPLAY))
+	if (!c->works[SL_CAP_BPF] || !by_ring(rx->via))
 		return false;
-	if (rx->via == RX_ARENA)
-		return c->works[SL_CAP_ARENA];
-	return c->works[SL_CAP_ARRAY] || (rx->via != RX_ARRAY && c->works[SL_CAP_ARENA]);
+	if (rx->via != RX_AUTO && rx->via != RX_REPLAY)
+		return c->works[ring_cap(rx->via)];
+	return c->works[SL_CAP_ARENA] || c->works[SL_CAP_ARRAY] || c->works[SL_CAP_RINGBUF];
 }
 
 static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
@@ -200,7 +213,7 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 	if (rx.mode == RX_INLINE && rx.direction == RX_OUT)
 		return sl_prepare_error(p, "direction", "E124", "inline sees only what comes in");
 	if (rx.mode == RX_INLINE && (rx.via == RX_PACKET || rx.via == RX_PCAP))
-		return sl_prepare_error(p, "via", "E124", "via=%s only looks on: inline works with arena, array, xsk",
+		return sl_prepare_error(p, "via", "E124", "via=%s only looks on: inline works with arena, array, ringbuf, xsk",
 					vias[rx.via]);
 	if (rx.via == RX_XSK && rx.mode != RX_INLINE)
 		return sl_prepare_error(p, "via", "E124", "AF_XDP takes packets away: say mode=inline as well");
@@ -212,7 +225,7 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 	if (rx.hook == RX_HOOK_XDP && rx.direction == RX_OUT)
 		return sl_prepare_error(p, "direction", "E124", "XDP sees only what comes in: a tap at hook=tc sees both");
 	if (rx.hook != RX_HOOK_AUTO && (rx.via == RX_PACKET || rx.via == RX_PCAP))
-		return sl_prepare_error(p, "hook", "E124", "via=%s has no hook: programs in the kernel have, by arena and array",
+		return sl_prepare_error(p, "hook", "E124", "via=%s has no hook: programs in the kernel have, by arena, array and ringbuf",
 					vias[rx.via]);
 	if (!sl_prepare_env(p))
 		return 0;
@@ -231,10 +244,10 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 		return no_rights(p, &rx, rx.mode == RX_INLINE ? SL_R_PROGRAMS : SL_R_NET_RAW);
 	if (rx.mode == RX_INLINE && !caps->works[SL_CAP_BPF])
 		return no_rights(p, &rx, SL_R_PROGRAMS);
-	if ((rx.via == RX_ARENA || rx.via == RX_ARRAY) && !ring_works(&rx, caps))
+	if (rx.via >= RX_ARENA && rx.via <= RX_RINGBUF && !ring_works(&rx, caps))
 		return sl_prepare_error(p, "via", "E209", "via=%s does not work here: %s", vias[rx.via],
 					!caps->works[SL_CAP_BPF] ? caps->why[SL_CAP_BPF] :
-					caps->why[rx.via == RX_ARENA ? SL_CAP_ARENA : SL_CAP_ARRAY]);
+					caps->why[ring_cap(rx.via)]);
 	return 0;
 }
 
@@ -245,12 +258,12 @@ static int rx_kernel(struct sl_kernel *k, const void *state, const void *shared)
 	const struct sl_kernel_caps *caps = sl_kernel_probe();
 
 	(void)shared;
-	if (rx->via != RX_AUTO && rx->via != RX_ARENA && rx->via != RX_ARRAY && rx->via != RX_REPLAY)
+	if (!by_ring(rx->via))
 		return sl_kernel_refuse(k, "via=%s brings every packet here", vias[rx->via]);
 	if (!caps->works[SL_CAP_BPF])
 		return sl_kernel_refuse(k, "no programs in the kernel: %s", caps->why[SL_CAP_BPF]);
 	if (!ring_works(rx, caps))
-		return sl_kernel_refuse(k, "no ring to share: %s", caps->why[SL_CAP_ARRAY]);
+		return sl_kernel_refuse(k, "no ring to share: %s", caps->why[ring_cap(rx->via)]);
 	return 0;
 }
 

@@ -226,47 +226,70 @@ static const char *why_not(struct job *j, struct sl_node *n)
 
 /* ---- the machine --------------------------------------------------------- */
 
-/* The ring that carries from the kernel, or why there is none. */
-static void choose_ring(struct job *j)
-{
-	const struct sl_kernel_caps *caps = j->p->no_env ? NULL : sl_kernel_probe();
-	bool arena = true, array = true, any = false;
-
-	j->p->ring = j->p->no_ring = j->p->no_kernel = NULL;
-	for (unsigned int k = 0; k < j->g->n_nodes; k++) {
-		const struct sl_node *n = j->g->nodes[k];
-
-		if (!is_live(n))
-			continue;
-		any = true;
-		arena &= !choice_is(n, "via", "array");
-		array &= !choice_is(n, "via", "arena");
-	}
-	if (!any)
-		return;
-	if (caps && !caps->works[SL_CAP_BPF])
-		j->p->no_kernel = say(j, "programs cannot be loaded into the kernel: %s", caps->why[SL_CAP_BPF]);
-	else if (!arena && !array)
-		j->p->no_kernel = "its sources ask for different rings";
-	else if (arena && (!caps || caps->works[SL_CAP_ARENA]))
-		j->p->ring = "arena ring";
-	else if (array && (!caps || caps->works[SL_CAP_ARRAY]))
-		j->p->ring = "array ring";
-	else
-		j->p->no_kernel = say(j, "no ring can be had: %s",
-				      caps->why[array ? SL_CAP_ARRAY : SL_CAP_ARENA]);
-	if (j->p->ring && !arena)
-		j->p->no_ring = "as asked for, via=array";
-	else if (j->p->ring && *j->p->ring == 'a' && !strcmp(j->p->ring, "array ring"))
-		j->p->no_ring = say(j, "no arena ring: %s", caps->why[SL_CAP_ARENA]);
-}
-
 static const struct sl_cost_border *border_of(const struct sl_plan *p, const char *name)
 {
 	static const struct sl_cost_border none = { .name = "" };
 	const struct sl_cost_border *b = sl_costs_border(p->costs, name);
 
 	return b ? b : &none;
+}
+
+static const struct {		/* in order of preference */
+	enum sl_kcap cap;
+	const char *via, *ring;	/* via= of rx, which is also the name of its costs */
+} rings[] = {
+	{ SL_CAP_ARENA, "arena", "arena ring" },
+	{ SL_CAP_ARRAY, "array", "array ring" },
+	{ SL_CAP_RINGBUF, "ringbuf", "BPF ring buffer" },
+};
+
+#define N_RINGS	(sizeof(rings) / sizeof(rings[0]))
+
+/* The ring that carries from the kernel, or why there is none. */
+static void choose_ring(struct job *j)
+{
+	const struct sl_kernel_caps *caps = j->p->no_env ? NULL : sl_kernel_probe();
+	unsigned int may = (1u << N_RINGS) - 1, asked, i;
+	const char *why = "";
+	bool any = false;
+
+	j->p->ring = j->p->no_ring = j->p->no_kernel = NULL;
+	j->border = border_of(j->p, rings[0].via);
+	for (unsigned int k = 0; k < j->g->n_nodes; k++) {
+		const struct sl_node *n = j->g->nodes[k];
+
+		if (!is_live(n))
+			continue;
+		any = true;
+		for (asked = 0, i = 0; i < N_RINGS; i++)
+			asked |= choice_is(n, "via", rings[i].via) ? 1u << i : 0;
+		may &= asked ? asked : may;
+	}
+	if (!any)
+		return;
+	if (caps && !caps->works[SL_CAP_BPF])
+		j->p->no_kernel = say(j, "programs cannot be loaded into the kernel: %s", caps->why[SL_CAP_BPF]);
+	else if (!may)
+		j->p->no_kernel = "its sources ask for different rings";
+	if (j->p->no_kernel)
+		return;
+	for (i = 0; i < N_RINGS; i++) {
+		if (!(may & 1u << i))
+			continue;
+		if (!caps || caps->works[rings[i].cap])
+			break;
+		why = say(j, "%s%sno %s: %s", why, *why ? "; " : "", rings[i].ring, caps->why[rings[i].cap]);
+	}
+	if (i == N_RINGS) {
+		j->p->no_kernel = say(j, "no ring can be had: %s", why);
+		return;
+	}
+	j->p->ring = rings[i].ring;
+	j->border = border_of(j->p, rings[i].via);
+	if (i && may == 1u << i)
+		j->p->no_ring = say(j, "as asked for, via=%s", rings[i].via);
+	else if (*why)
+		j->p->no_ring = why;
 }
 
 /* ---- the problem ---------------------------------------------------------- */
@@ -549,7 +572,6 @@ static int place(struct job *j)
 		any |= !j->g->sorted[k]->kernel_why;
 	j->p->choice = (struct sl_plan_choice){ .placements = 1, .proven = true, .chosen_by_cost = true };
 	if (!r) {
-		j->border = border_of(j->p, j->p->ring && !strcmp(j->p->ring, "array ring") ? "array" : "arena");
 		fill(j);
 		if (any || j->p->placement)
 			r = solve(j, in);

@@ -18,8 +18,9 @@ import time
 
 import ns
 
-CARRIERS = ("arena", "array", "packet", "pcap", "xsk")
-TAPS = ("arena", "array", "packet", "pcap")
+RINGS = ("arena", "array", "ringbuf")
+CARRIERS = RINGS + ("packet", "pcap", "xsk")
+TAPS = RINGS + ("packet", "pcap")
 NOBODY = bytes.fromhex("02000000dead")
 
 
@@ -302,7 +303,7 @@ def everywhere(pair, via, scratch):
           f"{via}: any captures all interfaces, the loopback's packets once",
           f"{len(got)} packets, {sum(b'once only' in f for f in got)} on lo, {c.said()}")
     # programs are made for the interfaces that are there when the capture begins
-    told = via in ("arena", "array") and "late0 can't be captured on" in c.proc.out + "\n".join(c.proc.said)
+    told = via in RINGS and "late0 can't be captured on" in c.proc.out + "\n".join(c.proc.said)
     ns.ok(got.count(frame(pair, 77, 300)) == 2 or told,
           f"{via}: any captures interfaces that come later, or says that it does not",
           f"{got.count(frame(pair, 77, 300))}, {c.said()}")

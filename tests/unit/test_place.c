@@ -133,6 +133,18 @@ TEST(spaces_carriers_and_reasons)
 	CHECK_STR(m.p->no_ring, "as asked for, via=array");
 	done(&m);
 
+	m = make("(rx eth1 via=ringbuf) > (tcp) > (print)");
+	CHECK_EQ(m.r, 0);
+	CHECK_STR(node(&m, "tcp")->space, "tc:eth1");
+	CHECK_STR(node(&m, "tcp")->out[0]->carrier, "BPF ring buffer");
+	CHECK_STR(m.p->no_ring, "as asked for, via=ringbuf");
+	done(&m);
+
+	m = make("(rx eth1 via=ringbuf) > (c: count) > (null); (rx eth0 via=array) > c");
+	CHECK_EQ(m.r, 0);
+	CHECK(m.p->no_kernel && !strcmp(m.p->no_kernel, "its sources ask for different rings"));
+	done(&m);
+
 	m = make("(rx eth1 mode=inline) > (tcp) > (print)");
 	CHECK_EQ(m.r, 0);
 	CHECK_STR(node(&m, "rx")->space, "xdp:eth1");
