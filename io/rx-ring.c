@@ -44,6 +44,7 @@
 #define FEW		64
 #define RING_BYTES	(4u << 20)
 #define NOD_NS		1000000
+#define WATCH_NS	100000000
 #define SYNC_NS		50000000u
 
 struct window {
@@ -76,6 +77,7 @@ struct ring_rx {
 	uint64_t synced_ns;
 	struct rx_replay *replay;	/* packets come from a file */
 	bool replay_us;			/* ... whose clock has microseconds */
+	bool watched;			/* filters look after their forms, also while nothing comes here */
 	bool nodding;			/* asleep, but to look once more soon */
 	struct rx_share *share;		/* other processes read too */
 	struct sl_klapped *lapped;	/* ... so this one does as they do */
@@ -291,6 +293,7 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 		return -ENOMEM;
 	}
 	complete(st, n, ifs);
+	s->watched = sl_kernel_watched(f);
 	s->nap_ns = NAP_MIN_NS;
 	r = make_part(rx, s, st, n, why, size);
 	if (!r && rx->via == RX_REPLAY)
@@ -477,8 +480,8 @@ static bool rest(struct rx *rx, struct ring_rx *s)
 	s->asleep = sl_kpart_sleep(s->part);
 	if (s->lapped && sl_klapped_ready(s->lapped))
 		return true;
-	if (s->asleep && !s->nodding) {
-		struct itimerspec t = { .it_value.tv_nsec = NOD_NS };
+	if (s->asleep && (!s->nodding || s->watched)) {
+		struct itimerspec t = { .it_value.tv_nsec = s->nodding ? WATCH_NS : NOD_NS };
 
 		timerfd_settime(s->timer, 0, &t, NULL);
 		s->nodding = true;
@@ -610,8 +613,15 @@ static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 	int ifindex = rx->ifs[i].gone ? 0 : rx->ifs[i].ifindex, r;
 
 	(void)f;
-	if (i >= s->n_ifs)
-		return -EOPNOTSUPP;	/* came later: no entry stands for it */
+	if (s->part && i >= s->n_ifs) {		/* any: it came later */
+		struct sl_kif at = { ifindex, rx->ifs[i].link, (uint16_t)i };
+
+		r = sl_kpart_add(s->part, s->self, &at, &e);
+		free(e.verifier);
+		s->ifindex[i] = r < 0 ? 0 : ifindex;
+		s->n_ifs = i + 1;
+		return r;
+	}
 	/* Hooks stay where they are while an interface is down; to hook anew would cost packets. */
 	if (!s->part || ifindex == s->ifindex[i])
 		return 0;

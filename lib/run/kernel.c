@@ -421,6 +421,16 @@ void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c, boo
 			take(&k->stream[n]->moved, &c->moved[n]);
 }
 
+bool sl_kernel_watched(struct sl_filter *f)
+{
+	const struct sl_kernel_side *k = sl_inst(f)->run->kernel;
+
+	for (unsigned int s = 0; s < k->n_stages; s++)
+		if (k->stage[s]->f.type->kernel_sync)
+			return true;
+	return false;
+}
+
 void sl_kernel_sync(struct sl_filter *f, struct sl_kpart *part, const struct sl_kpart_counts *c,
 		    uint64_t now_ns, uint64_t to_real_ns, bool last)
 {

@@ -44,6 +44,9 @@ void sl_kernel_push_all(struct sl_filter *f);
  * overwritten (shared rings). */
 void sl_kernel_account(struct sl_filter *f, const struct sl_kpart_counts *c, bool over);
 
+/* Does any filter want sl_kernel_sync()? Then now and then, also when no packet crosses a border. */
+bool sl_kernel_watched(struct sl_filter *f);
+
 /* Let filters look after what their forms have in the kernel. `last`: no more packets come. */
 void sl_kernel_sync(struct sl_filter *f, struct sl_kpart *part, const struct sl_kpart_counts *c,
 		    uint64_t now_ns, uint64_t to_real_ns, bool last);
