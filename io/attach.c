@@ -31,6 +31,8 @@
 
 #define NAP_MIN_NS	50000
 #define NAP_MAX_NS	2000000
+#define MANY		512	/* packets of a round that are worth coming soon for */
+#define FEW		64
 
 struct attach {
 	const char *name;
@@ -41,7 +43,8 @@ struct attach {
 	struct sl_klapped *rings;
 	int64_t nap_ns;
 	uint64_t to_real_ns, told;
-	bool over;
+	unsigned int round;			/* packets since the last nap */
+	bool napping;
 };
 
 static const struct sl_param attach_params[] = {
@@ -79,9 +82,11 @@ static int attach_open(struct sl_filter *f)
 	int fd, r;
 
 	fd = rx_share_attach(s->name, &s->hello, &s->map_fd, why, sizeof(why));
-	if (fd < 0)
-		return sl_fail(f, fd == -EACCES || fd == -EPERM ? "E301" : "E209", "cannot attach to '%s': %s",
-			       s->name, why);
+	if (fd < 0) {
+		r = fd == -EACCES || fd == -EPERM ? -EACCES : -EIO;
+		sl_fail(f, r == -EACCES ? "E301" : "E209", "cannot attach to '%s': %s", s->name, why);
+		return r;
+	}
 	s->socket = fd + 1;
 	s->map_fd++;
 	s->nap_ns = NAP_MIN_NS;
@@ -143,46 +148,69 @@ static void count_missed(struct sl_filter *f, struct attach *s)
 	s->told = s->missed.n = all;
 }
 
+/* After a round: longer while rounds bring little, shorter when they bring much. */
 static void nap(struct attach *s)
 {
-	struct itimerspec t = { .it_value.tv_nsec = (long)s->nap_ns };
+	struct itimerspec t = { 0 };
 
+	if (s->round >= MANY)
+		s->nap_ns /= 2;
+	else if (s->round < FEW)
+		s->nap_ns *= 2;
+	if (s->nap_ns < NAP_MIN_NS)
+		s->nap_ns = NAP_MIN_NS;
+	if (s->nap_ns > NAP_MAX_NS)
+		s->nap_ns = NAP_MAX_NS;
+	s->round = 0;
+	t.it_value.tv_nsec = (long)s->nap_ns;
 	timerfd_settime(s->timer - 1, 0, &t, NULL);
+	s->napping = true;
+}
+
+/* At most max records: how many, or a negative errno. */
+static int read_some(struct sl_filter *f, struct attach *s, unsigned int max)
+{
+	struct sl_klapped_head h;
+	unsigned int n;
+	int r;
+
+	for (n = 0; n < max && sl_klapped_next(s->rings, &h); n++) {
+		r = one(f, s, &h);
+		if (r < 0)
+			return r;
+	}
+	return (int)n;
 }
 
 static int attach_pull(struct sl_filter *f, unsigned int max)
 {
 	struct attach *s = sl_state(f);
-	struct sl_klapped_head h;
-	unsigned int n = 0;
 	uint64_t beats;
 	char byte;
-	int r;
+	int n;
 
-	if (read(s->timer - 1, &beats, sizeof(beats)) < 0)
-		beats = 0;
+	if (s->napping && read(s->timer - 1, &beats, sizeof(beats)) < 0)
+		beats = 0;	/* it was the end that woke us */
+	s->napping = false;
 	s->to_real_ns = clock_at(CLOCK_REALTIME) - clock_at(CLOCK_MONOTONIC);
-	/* Looked at first: what was written before the end is read. */
-	if (!s->over && recv(s->socket - 1, &byte, 1, MSG_DONTWAIT) == 0)
-		s->over = true;
-	for (unsigned int i = 0; i < max && sl_klapped_next(s->rings, &h); i++) {
-		r = one(f, s, &h);
-		if (r < 0)
-			return r;
-		n += (unsigned int)r;
+	n = read_some(f, s, max);
+	if (!n && recv(s->socket - 1, &byte, 1, MSG_DONTWAIT) == 0) {
+		/* The end. What was written before it is read. */
+		n = read_some(f, s, max);
+		if (!n) {
+			count_missed(f, s);
+			return SL_EOF;
+		}
 	}
+	if (n < 0)
+		return n;
 	count_missed(f, s);
-	if (n) {
-		s->nap_ns = NAP_MIN_NS;
-		return (int)n;
-	}
-	if (s->over)
-		return SL_EOF;
+	s->round += (unsigned int)n;
+	if (n)
+		return n;
 	nap(s);
-	if (s->nap_ns < NAP_MAX_NS)
-		s->nap_ns += s->nap_ns / 2;
-	r = sl_wait_fd(f, s->epoll - 1, false);
-	return r < 0 ? sl_fail(f, "E302", "cannot wait: %s", strerror(-r)) : 0;
+	n = sl_wait_fd(f, s->epoll - 1, false);
+	return n < 0 ? sl_fail(f, "E302", "cannot wait: %s", strerror(-n)) : 0;
 }
 
 static void shut(int fd)

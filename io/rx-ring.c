@@ -40,6 +40,7 @@
 #define WINDOWS		16u
 #define LENT		(1u << 24)	/* more than the blocks of a window */
 #define NAP_MIN_NS	50000
+#define LAPPED_NAP_NS	2000000		/* no bell wakes it earlier */
 #define MANY		512	/* blocks of a round that are worth coming soon for */
 #define FEW		64
 #define RING_BYTES	(4u << 20)
@@ -451,7 +452,9 @@ static void nap(struct rx *rx, struct ring_rx *s)
 	struct itimerspec t = { .it_value.tv_nsec = (long)s->nap_ns };
 
 	(void)rx;
-	sl_kpart_doze(s->part);
+	/* Of shared rings the programs don't know how full they are, for this reader. */
+	if (!s->lapped)
+		sl_kpart_doze(s->part);
 	timerfd_settime(s->timer, 0, &t, NULL);
 	s->napping = true;
 }
@@ -462,6 +465,8 @@ static bool rest(struct rx *rx, struct ring_rx *s)
 	if (s->round) {
 		int64_t most = rx->delay > NAP_MIN_NS ? rx->delay : NAP_MIN_NS;
 
+		if (s->lapped && most > LAPPED_NAP_NS)
+			most = LAPPED_NAP_NS;
 		if (s->round >= MANY)
 			s->nap_ns = s->nap_ns / 2;
 		else if (s->round < FEW)

@@ -13,8 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kern/abi.h"
+#include "ring/layout.h"
+
 #define READERS_MAX	64
 #define GROUP		"streamline"
+#define RINGS_MAX	4096u
+#define RING_MIN	4096u
+#define RING_MAX	(1u << 30)
 
 struct rx_share {
 	int fd, map_fd;
@@ -33,9 +39,10 @@ static int folder(char *out, size_t size, bool make)
 		return -ENOENT;
 	if ((size_t)snprintf(out, size, "%s/streamline", root ? "/run" : own) >= size)
 		return -ENAMETOOLONG;
-	if (make && mkdir(out, root ? 0755 : 0700) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
+	if (make && mkdir(out, 0700) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	/* whatever the umask is: others go through to the sockets, which say who may */
+	return make && root && chmod(out, 0755) < 0 ? -errno : 0;
 }
 
 static bool good_name(const char *name)
@@ -195,10 +202,17 @@ void rx_share_serve(struct rx_share *s)
 
 		while (i < READERS_MAX && s->reader[i] >= 0)
 			i++;
-		if (i == READERS_MAX || !may_read(fd) || !tell(s, fd))
+		if (!may_read(fd)) {
 			close(fd);
-		else
+		} else if (i == READERS_MAX) {
+			byte = RX_SHARE_FULL;
+			send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+			close(fd);
+		} else if (!tell(s, fd)) {
+			close(fd);
+		} else {
 			s->reader[i] = fd;
+		}
 	}
 }
 
@@ -218,33 +232,84 @@ void rx_share_close(struct rx_share *s)
 
 /* ---- the other side ------------------------------------------------ */
 
+int rx_hello_parse(const void *message, size_t n, struct rx_hello *out)
+{
+	const char *byte = message;
+
+	if (n == 1 && *byte == RX_SHARE_FULL)
+		return -EUSERS;
+	if (n != sizeof(*out))
+		return -EPROTO;
+	memcpy(out, message, n);
+	if (out->magic != RX_SHARE_MAGIC || out->abi != RX_SHARE_ABI || !out->n_rings || out->n_rings > RINGS_MAX ||
+	    out->n_ifs > RX_IFS_MAX)
+		return -EPROTO;
+	if (out->size < RING_MIN || out->size > RING_MAX || out->size & (out->size - 1) || out->stride & 4095 ||
+	    out->stride < SL_DRING_DATA + out->size + SL_K_SPARE || out->stride > INT32_MAX)
+		return -EPROTO;
+	for (unsigned int i = 0; i < out->n_ifs; i++)
+		out->ifs[i].name[sizeof(out->ifs[i].name) - 1] = '\0';
+	return 0;
+}
+
+/* Of anything else a mapping could be cut short by whoever gave it. */
+static bool is_map(int fd)
+{
+	char path[40], to[40];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, to, sizeof(to) - 1);
+	to[n < 0 ? 0 : n] = '\0';
+	return !strcmp(to, "anon_inode:bpf-map");
+}
+
+/* The descriptor that came with a message; all others are closed. -1: none. */
+static int take_fd(struct msghdr *m)
+{
+	int got = -1, fd;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; CMSG_LEN(at + sizeof(fd)) <= c->cmsg_len; at += sizeof(fd)) {
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
+			if (got >= 0)
+				close(fd);
+			else
+				got = fd;
+		}
+	}
+	return got;
+}
+
 static int hear(int fd, struct rx_hello *hello, int *map_fd)
 {
 	union {
 		struct cmsghdr h;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec v = { hello, sizeof(*hello) };
+	char room[sizeof(*hello) + 1];
+	struct iovec v = { room, sizeof(room) };
 	struct msghdr m = {
 		.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
 	};
 	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	int got, r;
 
 	if (n == 0)
 		return -EACCES;
 	if (n < 0)
 		return -errno;
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EPROTO;
-	memcpy(map_fd, CMSG_DATA(c), sizeof(int));
-	if (n != (ssize_t)sizeof(*hello) || hello->magic != RX_SHARE_MAGIC || hello->abi != RX_SHARE_ABI ||
-	    !hello->n_rings || hello->n_rings > 4096 || hello->n_ifs > RX_IFS_MAX ||
-	    hello->size & (hello->size - 1) || hello->stride < hello->size) {
-		close(*map_fd);
-		return -EPROTO;
-	}
-	return 0;
+	got = take_fd(&m);
+	r = rx_hello_parse(room, (size_t)n, hello);
+	if (!r && (got < 0 || !is_map(got)))
+		r = -EPROTO;
+	if (!r)
+		*map_fd = got;
+	else if (got >= 0)
+		close(got);
+	return r;
 }
 
 int rx_share_attach(const char *name, struct rx_hello *hello, int *map_fd, char *why, size_t size)
@@ -264,6 +329,7 @@ int rx_share_attach(const char *name, struct rx_hello *hello, int *map_fd, char 
 	if (!r) {
 		fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));	/* connect() too */
 		r = fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 	}
 	if (!r)
@@ -274,6 +340,8 @@ int rx_share_attach(const char *name, struct rx_hello *hello, int *map_fd, char 
 		 r == -EINVAL ? "that is no name of a capture" :
 		 r == -ENOENT || r == -ECONNREFUSED ? "no capture of that name is running" :
 		 r == -EACCES || r == -EPERM ? "not permitted: be the same user, root, or of the group " GROUP :
+		 r == -EUSERS ? "it has as many readers as it can" :
+		 r == -EAGAIN ? "it does not answer: its owner is stopped, or has no time" :
 		 r == -EPROTO ? "it speaks another version" : strerror(-r));
 	if (fd >= 0)
 		close(fd);

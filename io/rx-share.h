@@ -21,6 +21,7 @@
 
 #define RX_SHARE_MAGIC	0x65726168732d6c73ull	/* "sl-share" */
 #define RX_SHARE_ABI	1u
+#define RX_SHARE_FULL	'f'			/* all that is told to whom there is no room for */
 #define RX_SHARE_BORDER	255u			/* of entries that are for all readers */
 
 struct rx_hello {		/* what a reader is told */
@@ -44,6 +45,9 @@ int rx_share_fd(const struct rx_share *s);
 /* Let in who wants to, forget who left. */
 void rx_share_serve(struct rx_share *s);
 void rx_share_close(struct rx_share *s);
+
+/* Is that, n bytes of whoever answered, what a capture says? 0 and *out, or -EPROTO; -EUSERS: it has no room. */
+int rx_hello_parse(const void *message, size_t n, struct rx_hello *out);
 
 /* Attach: the socket (it ends when the capture does), the map, what was told. */
 int rx_share_attach(const char *name, struct rx_hello *hello, int *map_fd, char *why, size_t size);

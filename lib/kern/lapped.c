@@ -31,6 +31,23 @@ static uint64_t published(const struct sl_klapped *l, unsigned int i)
 	return __atomic_load_n(&head_of(l, i)->head, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * Where the ring is, and the number of the record that will lie there. One in a commit
+ * has moved claim before the number: where claim is still at head the two belong together.
+ */
+static bool now(const struct sl_klapped *l, unsigned int i, struct lap *at)
+{
+	const struct sl_dring_head *h = head_of(l, i);
+
+	for (int tries = 0; tries < 100; tries++) {
+		at->pos = published(l, i);
+		at->seq = __atomic_load_n(&h->seq, __ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&h->claim, __ATOMIC_RELAXED) == at->pos)
+			return true;
+	}
+	return false;
+}
+
 /* Was what lies from pos on whole all the time until now? */
 static bool whole(const struct sl_klapped *l, unsigned int i, uint64_t pos)
 {
@@ -48,10 +65,9 @@ int sl_klapped_new(const uint8_t *map, unsigned int n, uint64_t stride, uint64_t
 		return -ENOMEM;
 	*l = (struct sl_klapped){ .map = map, .n = n, .stride = stride, .size = size };
 	for (unsigned int i = 0; i < n; i++) {
-		/* seq is published before head, so it may be one ahead of the record at pos */
-		l->at[i].pos = published(l, i);
-		l->at[i].seq = __atomic_load_n(&head_of(l, i)->seq, __ATOMIC_RELAXED);
-		}
+		/* where no moment could be found: seq is ahead of pos, see sl_klapped_next() */
+		now(l, i, &l->at[i]);
+	}
 	*out = l;
 	return 0;
 }
@@ -74,10 +90,24 @@ bool sl_klapped_ready(struct sl_klapped *l)
 	return false;
 }
 
-/* Overtaken: on with the newest. */
+/* Overtaken: on with the newest. How many that leaves out is known now, else by the next. */
 static void jump(struct sl_klapped *l, unsigned int i)
 {
-	l->at[i].pos = published(l, i);
+	struct lap *at = &l->at[i], to = *at;
+
+	if (now(l, i, &to)) {
+		l->missed += to.seq - at->seq;
+		at->seq = to.seq;
+	}
+	at->pos = to.pos;
+}
+
+/* Is it a record? Whoever writes the ring is trusted no more than that. */
+static bool sound(const struct sl_dring_rec *rec, const struct sl_kframe *f)
+{
+	uint64_t need = sizeof(*rec) + sizeof(*f) + f->n_entries * sizeof(struct sl_kentry) + (uint64_t)f->stored;
+
+	return f->n_entries <= SL_K_ENTRIES && need <= rec->size && rec->size <= SL_K_SPARE && !(rec->size & 7);
 }
 
 /* The header of the next record of ring i. 1, or 0: nothing there. */
@@ -90,7 +120,7 @@ static int look(struct sl_klapped *l, unsigned int i, struct sl_klapped_head *h,
 		return 0;
 	memcpy(&rec, at, sizeof(rec));
 	memcpy(&h->frame, at + sizeof(rec), sizeof(h->frame));
-	if (!whole(l, i, l->at[i].pos)) {
+	if (!whole(l, i, l->at[i].pos) || !sound(&rec, &h->frame)) {
 		jump(l, i);
 		return 0;
 	}
@@ -120,7 +150,7 @@ int sl_klapped_next(struct sl_klapped *l, struct sl_klapped_head *out)
 		best_seq = seq;
 		any = true;
 	}
-	if (!any || out->frame.n_entries > SL_K_ENTRIES)
+	if (!any)
 		return 0;
 	memcpy(out->entries, out->bytes - out->frame.n_entries * sizeof(out->entries[0]),
 	       out->frame.n_entries * sizeof(out->entries[0]));

@@ -44,7 +44,8 @@ int sl_klapped_next(struct sl_klapped *l, struct sl_klapped_head *out);
 /* Copies the n first bytes of the frame. False: they are gone, the record counts as missed. */
 bool sl_klapped_take(struct sl_klapped *l, const struct sl_klapped_head *h, void *to, uint32_t n);
 
-/* Records that were overwritten before they were read. Exact once the next one was read. */
+/* Records that were overwritten before they were read, as far as is known: all, once another was read
+ * or the writer paused. */
 uint64_t sl_klapped_missed(const struct sl_klapped *l);
 
 #endif
