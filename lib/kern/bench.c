@@ -88,8 +88,9 @@ struct sl_kbench_cost sl_kbench_fit(const double *bytes, const double *ns, unsig
 		c.byte_ns = 0;
 	c.block_ns = n ? (sy - c.byte_ns * sx) / n : 0;
 	if (c.block_ns < 0) {
-		c.block_ns = 0;
-		c.byte_ns = sxx > 0 && sxy > 0 ? sxy / sxx : 0;
+		/* a disturbed measurement; what is left must be right at both ends */
+		c.block_ns = ns[0];
+		c.byte_ns = ns[n - 1] > ns[0] ? (ns[n - 1] - ns[0]) / bytes[n - 1] : 0;
 	}
 	return c;
 }

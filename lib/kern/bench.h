@@ -37,7 +37,7 @@ int sl_kbench_border(enum sl_kcarrier carrier, const struct sl_kbench_frame *fra
 		     struct sl_kbench_cost *write, struct sl_kbench_cost *read, double *crossing_ns,
 		     char *why, size_t size);
 
-/* The line through n points (bytes, ns) that is nearest to all; not below 0 anywhere. */
+/* The line through n points (bytes, ns), from short to long, that is nearest to all; not below 0 anywhere. */
 struct sl_kbench_cost sl_kbench_fit(const double *bytes, const double *ns, unsigned int n);
 
 #endif

@@ -31,11 +31,11 @@ static void note(void *arg, const char *words)
 	snprintf(said + n, sizeof(said) - n, "%s\n", words);
 }
 
-/* Both ends of clsact on lo, whether the kernel has tcx or not; a part asks for one of them. */
+/* Both ends of clsact on lo, whether the kernel has tcx or not. */
 static int hook_clsact(struct sl_kpart *p)
 {
 	static const enum bpf_tc_attach_point ends[] = { BPF_TC_INGRESS, BPF_TC_EGRESS };
-	int r = p->n_hooked == 1 ? 0 : -EINVAL;
+	int r = 0;
 
 	libbpf_set_print(NULL);		/* it says when the discipline is there already */
 	for (unsigned int i = 0; !r && i < 2; i++) {
