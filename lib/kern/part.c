@@ -518,6 +518,26 @@ int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e)
 	return 0;
 }
 
+int sl_kpart_add(struct sl_kpart *p, unsigned int entry, const struct sl_kif *at, struct sl_kpart_error *e)
+{
+	libbpf_print_fn_t before = libbpf_set_print(silent);
+	unsigned int first = p->n_hooked;
+	int r;
+
+	*e = (struct sl_kpart_error){ .stage = p->o.n_stages };
+	p->stages[entry].ifs = at;
+	p->stages[entry].n_ifs = 1;
+	r = load_entries(p, entry, e);
+	for (unsigned int i = first; !r && i < p->n_hooked; i++)
+		r = sl_khook(p, &p->hooked[i], e);
+	for (unsigned int i = first; r < 0 && i < p->n_hooked; i++)
+		sl_kunhook(p, &p->hooked[i]);
+	if (r < 0)
+		p->n_hooked = first;	/* the programs go with the part */
+	libbpf_set_print(before);
+	return r;
+}
+
 int sl_kpart_rehook(struct sl_kpart *p, unsigned int entry, uint16_t iface, int ifindex,
 		    struct sl_kpart_error *e)
 {

@@ -72,6 +72,8 @@ struct sl_kpart;
 /* Returns 0 or a negative errno with *e filled (e->verifier is the caller's to free). */
 int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl_kpart_error *e);
 int sl_kpart_attach(struct sl_kpart *p, struct sl_kpart_error *e);
+/* Another interface for an entry of a part that runs; at->iface is not in use yet. */
+int sl_kpart_add(struct sl_kpart *p, unsigned int entry, const struct sl_kif *at, struct sl_kpart_error *e);
 /* An interface of an entry came back, under another index. */
 int sl_kpart_rehook(struct sl_kpart *p, unsigned int entry, uint16_t iface, int ifindex,
 		    struct sl_kpart_error *e);
