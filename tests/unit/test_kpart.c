@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +219,82 @@ static void wakes_a_napper(enum sl_khook hook, enum sl_kcarrier carrier)
 	sl_kpart_free(p);
 }
 
+struct feeder {			/* a thread on a CPU of its own */
+	struct sl_kpart *p;
+	pthread_t thread;
+	unsigned int cpu, n, fed;
+	atomic_bool done;
+};
+
+static void *feeding(void *arg)
+{
+	struct feeder *f = arg;
+	uint8_t frame[700];
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(f->cpu, &one);
+	if (!sched_setaffinity(0, sizeof(one), &one))
+		for (unsigned int i = 0; i < f->n; i++) {
+			unsigned int len = 60 + i % 600;
+
+			fill(frame, len, i);
+			f->fed += feed(f->p, frame, len) == 0;
+		}
+	atomic_store(&f->done, true);
+	return NULL;
+}
+
+/* Programs write on two CPUs while this thread reads: of each all, in order, or counted. */
+static void two_cpus(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	struct sl_kstage s = an_entry();
+	struct sl_kpart *p = make(&s, 1, hook, carrier);
+	struct feeder f[2] = { { .cpu = 0 }, { .cpu = 1 } };
+	uint64_t nth[2] = { 0 }, got = 0, wrong = 0;
+	struct sl_kpart_counts c;
+	struct sl_kpacket k;
+	uint8_t frame[700];
+
+	if (!p)
+		return;
+	if (sl_kpart_n_cpus(p) < 2) {
+		sl_kpart_free(p);
+		return;
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		f[i].p = p;
+		f[i].n = 3000;
+		CHECK_EQ(pthread_create(&f[i].thread, NULL, feeding, &f[i]), 0);
+	}
+	for (bool last = false;;) {
+		bool done = atomic_load(&f[0].done) && atomic_load(&f[1].done);
+
+		while (sl_kpart_next(p, &k)) {
+			unsigned int i = k.frame->nth - 1;
+
+			got++;
+			fill(frame, k.frame->stored, i);
+			wrong += k.cpu > 1 || k.frame->nth <= nth[k.cpu & 1] || k.frame->stored != 60 + i % 600 ||
+				 memcmp(k.bytes, frame, k.frame->stored);
+			nth[k.cpu & 1] = k.frame->nth;
+			sl_kpart_release(p, k.ring, k.end);
+		}
+		if (last)
+			break;
+		last = done;
+		sched_yield();
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_join(f[i].thread, NULL);
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(sl_kpart_read(p, &c), 0);
+	CHECK_EQ(c.moved[0].blocks, f[0].fed + f[1].fed);
+	CHECK_EQ(got + c.refused[0].blocks, c.moved[0].blocks);
+	CHECK(f[0].fed == 3000 && (!f[1].fed || f[1].fed == 3000));
+	sl_kpart_free(p);
+}
+
 #define EACH(name, test) \
 	TEST(name##_xdp_array) { test(SL_K_XDP, SL_CARRIER_ARRAY); } \
 	TEST(name##_xdp_arena) { test(SL_K_XDP, SL_CARRIER_ARENA); } \
@@ -227,6 +306,7 @@ static void wakes_a_napper(enum sl_khook hook, enum sl_kcarrier carrier)
 EACH(frames_come_through_unchanged, passes_frames)
 EACH(a_full_ring_refuses_and_counts, refuses_when_full)
 EACH(a_packet_crosses_several_borders, crosses_borders)
+EACH(two_cpus_at_once, two_cpus)
 EACH(a_packet_wakes_a_sleeper, wakes)
 EACH(a_quarter_wakes_a_napper, wakes_a_napper)
 
