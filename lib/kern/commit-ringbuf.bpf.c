@@ -33,12 +33,8 @@ static __always_inline int put(struct sl_k *k, __u32 stored, const __u32 entries
 		return 0;
 	if (!s->frame.time_ns)
 		s->frame.time_ns = bpf_ktime_get_ns();
-	if (entries > 1) {
+	if (entries > 1 && s->frame.n_entries < entries)
 		n_entries = s->frame.n_entries;
-		SL_OPAQUE(n_entries);
-		if (n_entries > entries)
-			n_entries = entries;
-	}
 	*(struct sl_dring_rec *)rec = (struct sl_dring_rec){
 		.size = size, .len = HEAD - sizeof(struct sl_dring_rec) + n_entries * sizeof(struct sl_kentry) + stored,
 		.seq = s->seq++ | (__u64)bpf_get_smp_processor_id() << SL_K_SEQ_BITS,
@@ -56,7 +52,17 @@ static __always_inline int put(struct sl_k *k, __u32 stored, const __u32 entries
 		w[4 * i + 2] = e[2];
 		w[4 * i + 3] = e[3];
 	}
-	at = rec + HEAD + n_entries * sizeof(struct sl_kentry);
+	at = rec + HEAD;
+	if (entries > 1) {
+		__u64 off = n_entries * sizeof(struct sl_kentry);
+
+		SL_OPAQUE(off);		/* bounded where it is used, for the verifier to see */
+		if (off > entries * sizeof(struct sl_kentry))
+			off = entries * sizeof(struct sl_kentry);
+		at += off;
+	} else {
+		at += sizeof(struct sl_kentry);
+	}
 	if (s->tag && stored >= 16) {
 		((__u64 *)at)[0] = ((__u64 *)s->window)[0];
 		((__u64 *)at)[1] = ((__u64 *)s->window)[1];
