@@ -43,6 +43,7 @@
 #define LAPPED_NAP_NS	2000000		/* no bell wakes it earlier */
 #define MANY		512	/* blocks of a round that are worth coming soon for */
 #define FEW		64
+#define REPLAY_XDP_MAX	3500	/* longer ones would be fed cut */
 #define RING_BYTES	(4u << 20)
 #define NOD_NS		1000000
 #define WATCH_NS	100000000
@@ -526,7 +527,8 @@ static int replay(struct sl_filter *f, struct rx *rx, struct ring_rx *s, unsigne
 		as = (struct sl_kreplay){ .time_ns = in.time_ns, .wire_len = in.wire_len, .link = in.link,
 					  .iface = in.iface, .flags = in.flags };
 		s->replay_us = !in.nano;
-		if (sl_kpart_feed(s->part, s->self, in.frame, in.len, &as) < 0)
+		if ((rx->hook == RX_HOOK_XDP && in.len > REPLAY_XDP_MAX) ||
+		    sl_kpart_feed(s->part, s->self, in.frame, in.len, &as) < 0)
 			sl_count(&rx->missed);
 		while (sl_kpart_next(s->part, &p)) {
 			if (deliver(f, s, &p) < 0)
