@@ -74,12 +74,24 @@ def of_rights(a):
             "E209", "CAP_PERFMON")
 
 
+def under_way(p):
+    """Set up, which is when it catches SIGINT."""
+    def catches():
+        with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
+            return [line for line in f if line.startswith("SigCgt:") and int(line.split()[1], 16) & 2]
+    if not ns.until(catches, 20):
+        raise ns.Failed("it does not begin")
+
+
 def took(name, end, args, prefix, words):
-    p = run(end, ["--json", *args], prefix, seconds=1)
-    bad = p.returncode != 0 or words not in p.stdout + p.stderr
+    p = end.start([*prefix, ns.STREAMLINE, "run", "--json", *args])
+    under_way(p)
+    status = ns.stop(p)
+    said = p.out + "\n".join(p.said)
+    bad = status != 0 or words not in said
     if bad:
-        ns.note(p.stdout + p.stderr)
-    ns.ok(not bad, name, f"status {p.returncode}")
+        ns.note(said)
+    ns.ok(not bad, name, f"status {status}")
 
 
 def with_some_rights(a):
@@ -89,15 +101,6 @@ def with_some_rights(a):
     if not ns.probe("bpf"):
         took("with all four the kernel", a, ["-i", "sla", "(count)"],
              caps("net_raw", "net_admin", "bpf", "perfmon"), '"space":"tc:sla"')
-
-
-def under_way(p):
-    """Set up, which is when it catches SIGINT."""
-    def catches():
-        with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
-            return [line for line in f if line.startswith("SigCgt:") and int(line.split()[1], 16) & 2]
-    if not ns.until(catches):
-        raise ns.Failed("it does not begin")
 
 
 def down(pair):
