@@ -57,7 +57,7 @@ allow lib/doctor 'core|net|kern|plan|doctor|streamline'
 allow filters 'core|net|match|cap|streamline' ': lang/units\.h$'
 # the runtime's own doors; the carriers of the kernel's packets
 allow io 'core|net|match|cap|\.\./filters|streamline' \
-	'^io/(feed|take)\.c: |^io/(rx|attach)[a-z-]*\.[ch]: (kern/[a-z]*|run/kernel)\.h$'
+	'^io/(feed|take)\.c: |^io/(rx|attach)[a-z-]*\.[ch]: (kern/[a-z]*|run/kernel|ring/layout)\.h$'
 forms lib/kern
 forms filters
 forms io
