@@ -216,6 +216,14 @@ struct sl_rvalue sl_resolve(struct sl_build *b, struct sl_scope *s, const struct
 
 /* ---- nodes --------------------------------------------------------- */
 
+/* On a line of its own, as instances' state is: a filter may have parts that ask for it. */
+static void *state_of(struct sl_build *b, const struct sl_filter_type *type)
+{
+	uintptr_t p = (uintptr_t)sl_build_alloc(b, type->state + 63);
+
+	return (void *)((p + 63) & ~(uintptr_t)63);
+}
+
 struct sl_bnode *sl_build_node(struct sl_build *b, const struct sl_filter_type *type)
 {
 	struct sl_bnode *n = sl_build_alloc(b, sizeof(*n)), **slot;
@@ -224,7 +232,7 @@ struct sl_bnode *sl_build_node(struct sl_build *b, const struct sl_filter_type *
 	n->n.name = "";
 	n->scope = &b->top;
 	if (type)
-		n->n.state = sl_build_alloc(b, type->state);
+		n->n.state = state_of(b, type);
 	slot = sl_build_push(b, (void **)&b->nodes, &b->n_nodes, sizeof(*slot));
 	*slot = n;
 	return n;
