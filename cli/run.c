@@ -54,6 +54,18 @@ static void introduce(const struct sl_plan *p)
 	fflush(stderr);
 }
 
+/* People hear of things when they happen; in JSON they stand together at the end. */
+static void tell_news(const struct call *c, struct sl_run *r)
+{
+	struct sl_diags *news = c->has[F_JSON] ? NULL : sl_run_news(r);
+
+	if (!news)
+		return;
+	live_clear();
+	out_diags(c, news, NULL);
+	sl_diags_free(news);
+}
+
 static int work(const struct call *c, struct sl_run *r)
 {
 	bool live = isatty(STDERR_FILENO) && !c->has[F_QUIET] && !c->has[F_JSON];
@@ -63,6 +75,7 @@ static int work(const struct call *c, struct sl_run *r)
 
 	while ((ret = sl_run_step(r, live ? LIVE_MS : 1000)) > 0) {
 		sl_run_stats(r, &s);
+		tell_news(c, r);
 		/* It came back early and nothing moved: it waits for a program to take or feed. */
 		if (s.in_blocks == before)
 			usleep(20000);

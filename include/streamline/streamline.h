@@ -173,6 +173,9 @@ void sl_run_free(struct sl_run *r);
 
 /* What failed or is worth saying, so far. Borrowed. */
 const struct sl_diags *sl_run_diags(const struct sl_run *r);
+/* What was reported since the last such call, while it runs: the caller's to free, and no
+ * longer among sl_run_diags(). NULL: nothing. */
+struct sl_diags *sl_run_news(struct sl_run *r);
 
 struct sl_stats {		/* for a live line */
 	double elapsed_s;

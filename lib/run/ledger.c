@@ -180,6 +180,20 @@ void sl_run_stats(const struct sl_run *r, struct sl_stats *out)
 			out->has_matcher |= !strcmp(v->name, "matched");
 }
 
+struct sl_diags *sl_run_news(struct sl_run *r)
+{
+	struct sl_diags *news = r->diags, *next;
+
+	if (!sl_diags_count(news))
+		return NULL;
+	next = sl_diags_new();
+	if (!next)
+		return NULL;
+	sl_diags_keep_all(next);
+	r->diags = next;
+	return news;
+}
+
 const struct sl_diags *sl_run_diags(const struct sl_run *r)
 {
 	return r->diags;
