@@ -340,6 +340,7 @@ static int measure(struct bench *b, double tail_call_ns)
 	if (caps->works[SL_CAP_BPF]) {
 		measure_border(b, SL_CARRIER_ARENA, SL_CAP_ARENA, "arena");
 		measure_border(b, SL_CARRIER_ARRAY, SL_CAP_ARRAY, "array");
+		measure_border(b, SL_CARRIER_RINGBUF, SL_CAP_RINGBUF, "ringbuf");
 		measure_entry(b);
 	}
 	for (unsigned int i = 0; !r && i < N_FILTERS; i++)

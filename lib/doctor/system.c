@@ -173,7 +173,7 @@ static void programs(struct sl_findings *fs)
 	cap(fs, group, SL_CAP_ARENA, "a ring in memory shared with programs (the best carrier)",
 	    "Linux 6.9 has it; until then rx takes the array ring");
 	cap(fs, group, SL_CAP_ARRAY, "a ring in an array", "Linux 5.5 has it; until then rx takes a packet socket");
-	cap(fs, group, SL_CAP_RINGBUF, "wakes a reader that sleeps", "Linux 5.8 has it; without it no filter is in the kernel");
+	cap(fs, group, SL_CAP_RINGBUF, "wakes a reader that sleeps; also a ring (via=ringbuf)", "Linux 5.8 has it; without it no filter is in the kernel");
 	sl_found(fs, group, "type information", btf ? SL_WORKS_YES : SL_WORKS_INFO, btf ?
 		 "of the kernel is there (BTF)" : "of the kernel (BTF) is not there; nothing here needs it");
 }

@@ -253,11 +253,11 @@ def changes(via, scratch):
               f"not said: {[w for w in want if w not in text]}: {text[:900]}")
 
 
-def merged(scratch):
+def merged(via, scratch):
     """Segments that the system merged are told; large ones are captured whole."""
     path = os.path.join(scratch, "merged.pcap")
     with ns.Pair(offloads=True) as pair:
-        c = Capture(pair.b, f"(rx {pair.b.dev} via=packet) > (pcapout {path})")
+        c = Capture(pair.b, f"(rx {pair.b.dev} via={via}) > (pcapout {path})")
         with pair.b.inside():
             srv = socket.create_server((pair.b.ip4, 0))
         with pair.a.inside():
@@ -274,7 +274,7 @@ def merged(scratch):
         got, _ = read_pcap(path)
         large = sum(len(f) > 1514 for f, _ in got)
         ns.ok(c.rx("merged") > 0 and all(len(f) == w for f, w in got) and large > 0,
-              "packet: merged segments are counted and whole",
+              f"{via}: merged segments are counted and whole",
               f"merged {c.rx('merged')}, {large} of {len(got)} large, {c.said()}")
 
 
@@ -356,6 +356,7 @@ def main():
     only = [a for a in sys.argv[1:] if a in CARRIERS]
     with tempfile.TemporaryDirectory() as scratch:
         for via in only or CARRIERS:
+            brief = via == "ringbuf" and ns.SLOW > 1
             why = works(via)
             if why:
                 ns.skip(f"{via}: captures", why)
@@ -365,14 +366,18 @@ def main():
                 cut(pair, via, scratch)
                 drains(pair, via, scratch)
                 full(pair, via)
-                if via in TAPS:
+                if via in TAPS and not brief:
                     one_way(pair, via, scratch)
                     everywhere(pair, via, scratch)
+            if via in ("ringbuf", "packet"):
+                merged(via, scratch)
+            if brief:
+                ns.skip(f"{via}: hooks", "they are those of the other rings, and this machine is slow")
+                continue
             changes(via, scratch)
             if via in TAPS:
                 raw(via, scratch)
         if not only:
-            merged(scratch)
             with ns.Pair() as pair:
                 without_rights(pair)
     ns.finish()
