@@ -84,8 +84,7 @@ static __always_inline int ac(struct sl_k *k)
 	if (!b || !l.t || n > AC_MOST - 8 || k->s->tag || k->b->head)
 		return SL_K_UP;
 	if (n) {
-		SL_OPAQUE(n);
-		if (n > AC_MOST - 8 || n < 1 || sl_kload_raw(k->ctx, 0, b->b, n))
+		if (!SL_BOUND(n, AC_MOST - 8) || sl_kload_raw(k->ctx, 0, b->b, n))
 			return SL_K_UP;
 		l.b = b->b;
 		l.piece = (n + 3) / 4;
