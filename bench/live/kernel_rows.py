@@ -94,7 +94,7 @@ class Flows(Row):
         room = 1 << (2 * n - 1).bit_length()
         super().__init__(title, ["-s", "64", "-f", str(n)],
                          [Kprog("LRU hash", "lru.bpf.o", "lru", str(room)),
-                          inline(f"(flows max={room}) > (null)", "flows")])
+                          inline(f"(flows flows={room}) > (null)", "flows")])
         self.factor = factor
 
     def aims(self):
