@@ -61,21 +61,33 @@ def ended(procs):
     return any(p.poll() is not None for p in procs)
 
 
-def generate(pair, args, far=None):
-    far = far or pair.b
+class Calm:
+    """Of the bursts at full rate: how many there were, and in how many of them the generator
+    did not have its core for itself."""
+    bursts = disturbed = 0
+    SHARE = 0.85
+
+
+def generate(pair, args):
     argv = [GEN, "-C", str(GEN_CPU), "-n", pair.a.name, "-i", pair.a.dev,
-            "-P", f"{far.name}:{far.dev}", *args]
-    return json.loads(ns.run(argv).stdout)
+            "-P", f"{pair.b.name}:{pair.b.dev}", *args]
+    made = json.loads(ns.run(argv).stdout)
+    if "-p" not in args:
+        Calm.bursts += 1
+        Calm.disturbed += made["cpu_s"] < Calm.SHARE * made["seconds"]
+    return made
 
 
 def rest(procs, drain_s):
     """Wait until the consumers have nothing left to do, 3 s at most: what they spent so far."""
     time.sleep(drain_s)
-    spent = cpu_ns(procs)
-    for _ in range(30):
-        time.sleep(0.1)
+    spent, calm = cpu_ns(procs), 0
+    for _ in range(60):
+        time.sleep(0.05)
         before, spent = spent, cpu_ns(procs)
-        if spent - before < 1e6:
+        # twice: one that is kept from its core does nothing either
+        calm = calm + 1 if spent - before < 5e5 else 0
+        if calm == 2:
             break
     return spent
 
