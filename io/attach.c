@@ -30,9 +30,9 @@
 #include "rx-share.h"
 
 #define NAP_MIN_NS	50000
-#define NAP_MAX_NS	2000000
-#define MANY		512	/* packets of a round that are worth coming soon for */
-#define FEW		64
+#define NAP_MAX_NS	5000000
+#define NAP_SILENT_NS	50000000
+#define SILENT		8	/* naps with nothing */
 
 struct attach {
 	const char *name;
@@ -43,7 +43,8 @@ struct attach {
 	struct sl_klapped *rings;
 	int64_t nap_ns;
 	uint64_t to_real_ns, told;
-	unsigned int round;			/* packets since the last nap */
+	uint64_t round;				/* bytes of ring read since the last nap */
+	unsigned int silent;			/* naps since there was something */
 	bool napping;
 };
 
@@ -148,23 +149,41 @@ static void count_missed(struct sl_filter *f, struct attach *s)
 	s->told = s->missed.n = all;
 }
 
-/* After a round: longer while rounds bring little, shorter when they bring much. */
+/*
+ * After a round: longer while rounds bring little, shorter when they bring much of a ring. After
+ * a silence still longer: then the owner pokes, when something comes.
+ */
 static void nap(struct attach *s)
 {
 	struct itimerspec t = { 0 };
+	int64_t most = s->silent < SILENT ? NAP_MAX_NS : NAP_SILENT_NS;
 
-	if (s->round >= MANY)
+	if (s->round >= s->hello.size / 8)
 		s->nap_ns /= 2;
-	else if (s->round < FEW)
+	else if (s->round < s->hello.size / 64)
 		s->nap_ns *= 2;
 	if (s->nap_ns < NAP_MIN_NS)
 		s->nap_ns = NAP_MIN_NS;
-	if (s->nap_ns > NAP_MAX_NS)
-		s->nap_ns = NAP_MAX_NS;
+	if (s->nap_ns > most)
+		s->nap_ns = most;
+	s->silent = s->round ? 0 : s->silent + 1;
 	s->round = 0;
 	t.it_value.tv_nsec = (long)s->nap_ns;
 	timerfd_settime(s->timer - 1, 0, &t, NULL);
 	s->napping = true;
+}
+
+/* What the owner has to say: nothing, look, or (false) that it is over. */
+static bool listen_to(struct attach *s)
+{
+	char byte;
+	ssize_t n;
+
+	while ((n = recv(s->socket - 1, &byte, 1, MSG_DONTWAIT)) > 0) {
+		s->nap_ns = NAP_MIN_NS;
+		s->silent = 0;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
 /* At most max records: how many, or a negative errno. */
@@ -178,6 +197,7 @@ static int read_some(struct sl_filter *f, struct attach *s, unsigned int max)
 		r = one(f, s, &h);
 		if (r < 0)
 			return r;
+		s->round += h.size;
 	}
 	return (int)n;
 }
@@ -186,26 +206,26 @@ static int attach_pull(struct sl_filter *f, unsigned int max)
 {
 	struct attach *s = sl_state(f);
 	uint64_t beats;
-	char byte;
+	bool over = false;
 	int n;
 
 	if (s->napping && read(s->timer - 1, &beats, sizeof(beats)) < 0)
-		beats = 0;	/* it was the end that woke us */
+		beats = 0;	/* the owner was first */
 	s->napping = false;
 	s->to_real_ns = clock_at(CLOCK_REALTIME) - clock_at(CLOCK_MONOTONIC);
 	n = read_some(f, s, max);
-	if (!n && recv(s->socket - 1, &byte, 1, MSG_DONTWAIT) == 0) {
-		/* The end. What was written before it is read. */
+	if (!n) {
+		/* What was written before the end is read. */
+		over = !listen_to(s);
 		n = read_some(f, s, max);
-		if (!n) {
-			count_missed(f, s);
-			return SL_EOF;
-		}
+	}
+	if (!n && over) {
+		count_missed(f, s);
+		return SL_EOF;
 	}
 	if (n < 0)
 		return n;
 	count_missed(f, s);
-	s->round += (unsigned int)n;
 	if (n)
 		return n;
 	nap(s);

@@ -40,7 +40,6 @@
 #define WINDOWS		16u
 #define LENT		(1u << 24)	/* more than the blocks of a window */
 #define NAP_MIN_NS	50000
-#define LAPPED_NAP_NS	2000000		/* no bell wakes it earlier */
 #define MANY		512	/* blocks of a round that are worth coming soon for */
 #define FEW		64
 #define REPLAY_XDP_MAX	3500	/* longer ones would be fed cut */
@@ -48,6 +47,7 @@
 #define NOD_NS		1000000
 #define WATCH_NS	100000000
 #define SYNC_NS		50000000u
+#define POKE_NS		2000000u
 
 struct window {
 	int seg;
@@ -83,6 +83,8 @@ struct ring_rx {
 	bool nodding;			/* asleep, but to look once more soon */
 	struct rx_share *share;		/* other processes read too */
 	struct sl_klapped *lapped;	/* ... so this one does as they do */
+	uint64_t fresh, poked_ns;	/* bytes since the last nap; when the others were told */
+	bool woken;			/* it had been asleep */
 };
 
 /* ---- windows ------------------------------------------------------- */
@@ -168,7 +170,18 @@ static bool may_carry(const struct rx *rx, const struct carrier *c)
 }
 
 /* The part, with the first ring that may carry and can be had. */
-static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, unsigned int n, char *why, size_t size)
+/* The fault of one form, which user space can do without, and not of what this process may have? */
+static bool is_refusal(const struct sl_kpart_error *e, const struct sl_kstage *st, unsigned int n)
+{
+	static const int others[] = { ENOMEM, EMFILE, ENFILE, EPERM, EINTR };
+
+	for (unsigned int i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (e->error == others[i])
+			return false;
+	return e->stage < n && !st[e->stage].entry;
+}
+
+static int make_part(struct sl_filter *f, struct rx *rx, struct ring_rx *s, struct sl_kstage *st, unsigned int n, char *why, size_t size)
 {
 	const struct sl_kernel_caps *caps = sl_kernel_probe();
 	struct sl_kpart_opts o = {
@@ -200,6 +213,9 @@ static int make_part(struct rx *rx, struct ring_rx *s, struct sl_kstage *st, uns
 				return 0;
 			}
 			words(&e, st, n, why, size);
+			if (is_refusal(&e, st, n))
+				sl_kernel_refused(f, e.stage, e.verifier && strrchr(e.verifier, '\n') ?
+						  strrchr(e.verifier, '\n') + 1 : e.what);
 			snprintf(one, sizeof(one), "%.120s: %.60s", e.what, strerror(e.error));
 			free(e.verifier);
 		}
@@ -297,7 +313,7 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 	complete(st, n, ifs);
 	s->watched = sl_kernel_watched(f);
 	s->nap_ns = NAP_MIN_NS;
-	r = make_part(rx, s, st, n, why, size);
+	r = make_part(f, rx, s, st, n, why, size);
 	if (!r && rx->via == RX_REPLAY)
 		r = rx_replay_open(rx->dev, &s->replay, why, size);
 	if (!r)
@@ -453,9 +469,7 @@ static void nap(struct rx *rx, struct ring_rx *s)
 	struct itimerspec t = { .it_value.tv_nsec = (long)s->nap_ns };
 
 	(void)rx;
-	/* Of shared rings the programs don't know how full they are, for this reader. */
-	if (!s->lapped)
-		sl_kpart_doze(s->part);
+	sl_kpart_doze(s->part);
 	timerfd_settime(s->timer, 0, &t, NULL);
 	s->napping = true;
 }
@@ -466,8 +480,6 @@ static bool rest(struct rx *rx, struct ring_rx *s)
 	if (s->round) {
 		int64_t most = rx->delay > NAP_MIN_NS ? rx->delay : NAP_MIN_NS;
 
-		if (s->lapped && most > LAPPED_NAP_NS)
-			most = LAPPED_NAP_NS;
 		if (s->round >= MANY)
 			s->nap_ns = s->nap_ns / 2;
 		else if (s->round < FEW)
@@ -479,6 +491,7 @@ static bool rest(struct rx *rx, struct ring_rx *s)
 		if (s->nap_ns > 999999999)
 			s->nap_ns = 999999999;
 		s->round = 0;
+		s->fresh = 0;
 		nap(rx, s);
 		return false;
 	}
@@ -495,12 +508,23 @@ static bool rest(struct rx *rx, struct ring_rx *s)
 	return !s->asleep;
 }
 
+/* Others, who sleep longer: after a silence, and when much comes at once. */
+static void poke(struct ring_rx *s, uint64_t now)
+{
+	if ((!s->woken && s->fresh < s->ring[0].size / 8) || now - s->poked_ns < POKE_NS)
+		return;
+	rx_share_poke(s->share);
+	s->poked_ns = now;
+	s->woken = false;
+}
+
 static void wake(struct ring_rx *s)
 {
 	uint64_t n;
 
 	if (s->napping || s->asleep)
 		sl_kpart_woken(s->part);
+	s->woken |= s->asleep;
 	if ((s->napping || s->nodding) && read(s->timer, &n, sizeof(n)) < 0)
 		n = 0;		/* the bell was first */
 	s->napping = s->asleep = false;
@@ -581,13 +605,16 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 			r = s->lapped ? deliver_copy(f, s, &h) : deliver(f, s, &p);
 			if (r < 0)
 				return sl_fail(f, "E302", "no memory for blocks");
+			s->fresh += s->lapped ? h.size : 0;
 			n++;
 		}
+		if (s->share && n)
+			poke(s, now);
 		s->nodding &= !n;
 		s->round += (unsigned int)n;
 	} while (!n && !drain && rest(rx, s));
 	if (s->share && (!n || now - s->synced_ns > SYNC_NS))
-		rx_share_serve(s->share);
+		rx_share_serve(s->share, now);
 	if (now - s->synced_ns > SYNC_NS || (!n && drain)) {
 		s->synced_ns = now;
 		sl_kernel_push_all(f);
@@ -608,9 +635,13 @@ static void ring_stop(struct sl_filter *f, struct rx *rx)
 static void ring_stats(struct sl_filter *f, struct rx *rx)
 {
 	struct ring_rx *s = rx->priv;
+	uint64_t now = clock_at(CLOCK_MONOTONIC);
 
-	if (s->part)
-		bring_up_to_date(f, rx, s, false);
+	/* Counters of all CPUs cost more than a nap's packets do: not after each nap. */
+	if (!s->part || (s->napping && now - s->synced_ns < SYNC_NS))
+		return;
+	s->synced_ns = now;
+	bring_up_to_date(f, rx, s, false);
 }
 
 static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)

@@ -17,6 +17,7 @@
 #include "ring/layout.h"
 
 #define READERS_MAX	64
+#define LOOK_NS		50000000u
 #define GROUP		"streamline"
 #define RINGS_MAX	4096u
 #define RING_MIN	4096u
@@ -27,6 +28,7 @@ struct rx_share {
 	struct rx_hello hello;
 	char path[108];			/* sun_path */
 	int reader[READERS_MAX];	/* -1: free */
+	uint64_t looked_ns;		/* when who left was last looked for */
 };
 
 /* Where sockets are; made when it is not there. */
@@ -183,10 +185,9 @@ static bool tell(const struct rx_share *s, int fd)
 	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(s->hello);
 }
 
-void rx_share_serve(struct rx_share *s)
+static void forget_gone(struct rx_share *s)
 {
 	char byte;
-	int fd;
 
 	for (unsigned int i = 0; i < READERS_MAX; i++) {
 		if (s->reader[i] < 0)
@@ -197,23 +198,45 @@ void rx_share_serve(struct rx_share *s)
 		close(s->reader[i]);
 		s->reader[i] = -1;
 	}
-	while ((fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		unsigned int i = 0;
+}
 
-		while (i < READERS_MAX && s->reader[i] >= 0)
-			i++;
-		if (!may_read(fd)) {
-			close(fd);
-		} else if (i == READERS_MAX) {
-			byte = RX_SHARE_FULL;
+static void let_in(struct rx_share *s, int fd)
+{
+	char byte = RX_SHARE_FULL;
+	unsigned int i = 0;
+
+	while (i < READERS_MAX && s->reader[i] >= 0)
+		i++;
+	if (may_read(fd)) {
+		if (i == READERS_MAX) {
 			send(fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-			close(fd);
-		} else if (!tell(s, fd)) {
-			close(fd);
-		} else {
+		} else if (tell(s, fd)) {
 			s->reader[i] = fd;
+			return;
 		}
 	}
+	close(fd);
+}
+
+void rx_share_serve(struct rx_share *s, uint64_t now_ns)
+{
+	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 || now_ns - s->looked_ns > LOOK_NS) {
+		s->looked_ns = now_ns;
+		forget_gone(s);
+	}
+	for (unsigned int n = 0; fd >= 0; n++) {
+		let_in(s, fd);
+		fd = n < READERS_MAX ? accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
+	}
+}
+
+void rx_share_poke(struct rx_share *s)
+{
+	for (unsigned int i = 0; i < READERS_MAX; i++)
+		if (s->reader[i] >= 0)
+			send(s->reader[i], "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);	/* no room: poked enough */
 }
 
 void rx_share_close(struct rx_share *s)

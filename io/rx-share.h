@@ -10,6 +10,10 @@
  * The map is frozen before anybody gets it: only programs of the kernel can write into
  * it any more, no process can, neither by mapping nor by system call. So a reader can
  * harm nobody, and nobody waits for one.
+ *
+ * Readers look into the rings by a clock of their own, seldom while there is nothing. The owner, whom
+ * the kernel wakes, pokes them over the socket then, so that a burst finds them awake; if he is stopped
+ * they find out by themselves, only later.
  */
 #ifndef SL_IO_RX_SHARE_H
 #define SL_IO_RX_SHARE_H
@@ -42,8 +46,10 @@ int rx_share_open(const char *name, const struct rx_hello *hello, int map_fd, st
 		  char *why, size_t size);
 /* Can be read when a reader wants to come. */
 int rx_share_fd(const struct rx_share *s);
-/* Let in who wants to, forget who left. */
-void rx_share_serve(struct rx_share *s);
+/* Let in who wants to; now and then forget who left. */
+void rx_share_serve(struct rx_share *s, uint64_t now_ns);
+/* Something came after a silence, or suddenly much: readers may want to look. Waits for none. */
+void rx_share_poke(struct rx_share *s);
 void rx_share_close(struct rx_share *s);
 
 /* Is that, n bytes of whoever answered, what a capture says? 0 and *out, or -EPROTO; -EUSERS: it has no room. */

@@ -40,6 +40,7 @@ struct sl_plan {
 	/* the kernel's part */
 	const char *placement;		/* as asked for: "user", "3"; NULL: the cheapest */
 	bool no_env;			/* the machine was not asked */
+	const char *refused, *refused_words;	/* the filter that made the last run's set-up fail in the kernel; NULL */
 	unsigned int n_kernel;		/* filters in it, sources included */
 	const char *ring;		/* "arena ring"; NULL: nothing is in the kernel */
 	const char *no_ring;		/* why not the carrier that is preferred; NULL: it is */

@@ -197,6 +197,17 @@ int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], un
 	return 0;
 }
 
+void sl_kernel_refused(struct sl_filter *f, unsigned int stage, const char *words)
+{
+	struct sl_run *r = sl_inst(f)->run;
+	char *text = sl_arena_printf(r->graph->arena, "%s", words);
+
+	if (!text || stage >= r->kernel->n_stages)
+		return;
+	r->plan->refused = r->kernel->stage[stage]->node->name;
+	r->plan->refused_words = text;
+}
+
 /* ---- packets ------------------------------------------------------- */
 
 void sl_kernel_skip(struct sl_filter *f, uint64_t n)

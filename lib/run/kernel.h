@@ -28,6 +28,9 @@ struct sl_run;
 int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], unsigned int *n,
 		   unsigned int *self, bool *leads, char *why, size_t size);
 
+/* The form of this stage could not be loaded, though a run without it may well be. */
+void sl_kernel_refused(struct sl_filter *f, unsigned int stage, const char *words);
+
 /* `n` packets came in that no block is of: they have had their places in the order. */
 void sl_kernel_skip(struct sl_filter *f, uint64_t n);
 
