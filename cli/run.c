@@ -134,6 +134,32 @@ static int judge(const struct sl_plan *p, const struct sl_run *r, int ret)
 	return matcher && !matches(r) ? EXIT_RUN : EXIT_OK;
 }
 
+/* As often as the kernel refuses a filter, once more without it there. */
+static int set_up(const struct call *c, struct opened *o, struct sl_run **r)
+{
+	struct sl_diags *why;
+	int ret, again;
+
+	for (;;) {
+		sl_diags_free(o->ds);
+		o->ds = sl_diags_new();
+		why = sl_diags_new();
+		if (!o->ds || !why) {
+			sl_diags_free(why);
+			return out_no_memory(), -ENOMEM;
+		}
+		ret = sl_run_new(o->plan, r, o->ds);
+		again = ret == -EAGAIN ? sl_plan_again(o->plan, why) : -ENOENT;
+		if (!again)
+			out_diags(c, why, NULL);
+		sl_diags_free(why);
+		if (again)
+			return ret;
+		if (!c->has[F_QUIET] && !c->has[F_JSON])
+			introduce(o->plan);
+	}
+}
+
 int verb_run(const struct call *c)
 {
 	struct sl_run *r = NULL;
@@ -148,15 +174,10 @@ int verb_run(const struct call *c)
 	out_diags(c, o.ds, NULL);
 	if (!c->has[F_QUIET] && !c->has[F_JSON])
 		introduce(o.plan);
-	sl_diags_free(o.ds);
-	o.ds = sl_diags_new();
-	if (!o.ds) {
-		ret = out_no_memory();
-		goto out;
-	}
-	ret = sl_run_new(o.plan, &r, o.ds);
+	ret = set_up(c, &o, &r);
 	if (ret < 0) {
-		out_diags(c, o.ds, "nothing was started");
+		if (o.ds)
+			out_diags(c, o.ds, "nothing was started");
 		ret = ret == -EPERM || ret == -EACCES ? EXIT_RIGHT :
 		      ret == -EINVAL || sl_plan_matcher(o.plan) ? EXIT_CALL : EXIT_RUN;
 		goto out;

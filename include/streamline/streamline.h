@@ -154,8 +154,12 @@ struct sl_run;
  * may be freed before the run. While a run maps capture files a SIGBUS handler is
  * installed that turns a file cut short by others into an error; a SIGBUS from
  * elsewhere goes to the handler that was there.
+ * -EAGAIN: the kernel refused one filter's form; sl_plan_again() places it in user space.
  */
 int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds);
+/* After that: 0, and the plan is another one, with a warning that says so; a negative errno (-ENOSPC: the
+ * filter was ordered into the kernel), and it is as it was. */
+int sl_plan_again(struct sl_plan *p, struct sl_diags *ds);
 
 /*
  * Work for at most about timeout_ms (-1: until the end). Returns 1 while there is

@@ -94,6 +94,14 @@ const char *sl_live_device(const struct sl_node *n)
 	return dev ? dev : "";
 }
 
+/* Do other processes read what it captures? They read an array. */
+static bool is_shared(const struct sl_node *n)
+{
+	const struct sl_param *p = param(n, "share");
+
+	return p && p->type == SL_P_STRING && *(const char *const *)((const char *)n->state + p->off);
+}
+
 uint64_t sl_live_buffer(const struct sl_node *n)
 {
 	const struct sl_param *p = param(n, "buffer");
@@ -251,7 +259,7 @@ static void choose_ring(struct job *j)
 	const struct sl_kernel_caps *caps = j->p->no_env ? NULL : sl_kernel_probe();
 	unsigned int may = (1u << N_RINGS) - 1, asked, i;
 	const char *why = "";
-	bool any = false;
+	bool any = false, shared = false;
 
 	j->p->ring = j->p->no_ring = j->p->no_kernel = NULL;
 	j->border = border_of(j->p, rings[0].via);
@@ -264,6 +272,9 @@ static void choose_ring(struct job *j)
 		for (asked = 0, i = 0; i < N_RINGS; i++)
 			asked |= choice_is(n, "via", rings[i].via) ? 1u << i : 0;
 		may &= asked ? asked : may;
+		for (i = 0; i < N_RINGS && is_shared(n); i++)
+			may &= strcmp(rings[i].via, "array") ? ~(1u << i) : may;
+		shared |= is_shared(n);
 	}
 	if (!any)
 		return;
@@ -286,7 +297,9 @@ static void choose_ring(struct job *j)
 	}
 	j->p->ring = rings[i].ring;
 	j->border = border_of(j->p, rings[i].via);
-	if (i && may == 1u << i)
+	if (shared)
+		j->p->no_ring = "as other processes read it too, share=";
+	else if (i && may == 1u << i)
 		j->p->no_ring = say(j, "as asked for, via=%s", rings[i].via);
 	else if (*why)
 		j->p->no_ring = why;

@@ -277,6 +277,22 @@ int sl_plan_reject(struct sl_plan *p, const char *name, const char *words)
 	return r;
 }
 
+int sl_plan_again(struct sl_plan *p, struct sl_diags *ds)
+{
+	const char *name = p->refused;
+	int r = name ? sl_plan_reject(p, name, p->refused_words) : -ENOENT;
+
+	p->refused = NULL;
+	for (unsigned int k = 0; !r && k < p->graph->n_nodes; k++) {
+		const struct sl_node *n = p->graph->nodes[k];
+
+		if (!strcmp(n->name, name))
+			sl_warn(ds, "E302", n->span, "'%s' runs in user space: the kernel refused it: %s", name,
+				p->refused_words);
+	}
+	return r;
+}
+
 int sl_check(const struct sl_request *q, const struct sl_options *o, struct sl_diags *ds)
 {
 	struct sl_plan *p;

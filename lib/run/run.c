@@ -67,6 +67,7 @@ int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds
 	pthread_mutex_init(&r->lock, NULL);
 	r->plan = sl_plan_get((struct sl_plan *)p);
 	r->graph = r->plan->graph;
+	r->plan->refused = NULL;
 	r->diags = ds;		/* what fails now is the caller's to read */
 	e = run_setup(r, p);
 	if (!e) {
@@ -76,6 +77,8 @@ int sl_run_new(const struct sl_plan *p, struct sl_run **out, struct sl_diags *ds
 			sl_diags_keep_all(r->diags);
 	}
 	if (e < 0) {
+		if (r->plan->refused)
+			e = -EAGAIN;
 		r->aborted = true;
 		if (r->diags == ds)
 			r->diags = NULL;

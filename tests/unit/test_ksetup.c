@@ -452,4 +452,78 @@ RUN(descriptors_of_a_run_by_an_array, "(rx lo buffer=512KiB via=array) > (udp) -
 RUN(descriptors_of_a_run_inline, "(rx lo buffer=512KiB mode=inline) > (udp) > (count)", .resource = RLIMIT_NOFILE)
 RUN(memory_of_a_run, "(rx lo buffer=512KiB) > (udp) > (count)", .resource = RLIMIT_AS)
 
+/* ---- a form that the verifier refuses ------------------------------------ */
+
+/* Its table is smaller than its mask says. */
+static int broken_kernel(struct sl_kernel *k, const void *state, const void *shared)
+{
+	uint32_t table[2] = { 0 }, mask = 0xffff;
+
+	(void)state, (void)shared;
+	sl_kernel_form(k, "ac");
+	sl_kernel_table(k, "automaton", table, sizeof(table));
+	return sl_kernel_set(k, "mask", &mask, sizeof(mask));
+}
+
+static int broken_work(struct sl_filter *f, struct sl_batch *b)
+{
+	struct sl_block *x;
+
+	while ((x = sl_batch_take(f, b)))
+		sl_emit(f, 0, x);
+	return 0;
+}
+
+static const struct sl_filter_type broken_type = {
+	.name = "broken", .brief = "pass all, in user space", .in = SL_PACKET, .out = SL_PACKET,
+	.work = broken_work, .kernel = broken_kernel,
+};
+
+static void refused_in_the_middle(const char *request, int again)
+{
+	struct sl_diags *ds = sl_diags_new(), *why = sl_diags_new();
+	struct sl_options o = { .size = sizeof(o), .placement = "max" };
+	struct sl_request *q;
+	struct sl_plan *p;
+	struct sl_run *r = NULL;
+	char *text;
+	int e;
+
+	if (geteuid())
+		SKIP("not root");
+	sl_register(&broken_type, SL_FILTER_ABI);	/* -EEXIST the second time */
+	CHECK_EQ(sl_parse(request, NULL, &q, ds), 0);
+	CHECK_EQ(sl_plan_new(q, &o, &p, ds), 0);
+	CHECK_EQ(sl_plan_again(p, why), -ENOENT);
+	e = sl_run_new(p, &r, ds);
+	if (e == -EPERM)
+		SKIP("not permitted to load programs");
+	CHECK_EQ(e, -EAGAIN);
+	CHECK_EQ(sl_diags_errors(ds), 1);
+	CHECK_EQ(sl_plan_again(p, why), again);
+	CHECK_EQ(sl_diags_count(why), again ? 0 : 1);
+	if (!again) {
+		CHECK(strstr(sl_diags_get(why, 0)->message, "'broken' runs in user space: the kernel refused it: "));
+		text = sl_plan_text(p);
+		CHECK(text && strstr(text, "not chosen: broken in the kernel, which refused it: "));
+		free(text);
+		CHECK_EQ(sl_run_new(p, &r, ds), 0);
+		sl_run_free(r);
+	}
+	sl_plan_free(p);
+	sl_request_free(q);
+	sl_diags_free(ds);
+	sl_diags_free(why);
+}
+
+TEST(a_refused_form_is_left_to_user_space)
+{
+	refused_in_the_middle("(rx lo) > (udp) > (broken) > (count)", 0);
+}
+
+TEST(a_refused_form_that_was_ordered)
+{
+	refused_in_the_middle("(rx lo) > (udp) > (broken)@kernel > (count)", -ENOSPC);
+}
+
 TEST_MAIN()
