@@ -43,7 +43,8 @@
 #define MANY		512	/* blocks of a round that are worth coming soon for */
 #define FEW		64
 #define REPLAY_XDP_MAX	3500	/* longer ones would be fed cut */
-#define RING_BYTES	(4u << 20)
+#define RING_BYTES	(8u << 20)	/* stays in a cache; all together take RINGS_BYTES at most */
+#define RINGS_BYTES	(256u << 20)
 #define NOD_NS		1000000
 #define WATCH_NS	100000000
 #define SYNC_NS		50000000u
@@ -83,6 +84,7 @@ struct ring_rx {
 	bool nodding;			/* asleep, but to look once more soon */
 	struct rx_share *share;		/* other processes read too */
 	struct sl_klapped *lapped;	/* ... so this one does as they do */
+	bool over;			/* all that will be read has been read */
 	uint64_t fresh, poked_ns;	/* bytes since the last nap; when the others were told */
 	bool woken;			/* it had been asleep */
 };
@@ -181,6 +183,14 @@ static bool is_refusal(const struct sl_kpart_error *e, const struct sl_kstage *s
 	return e->stage < n && !st[e->stage].entry;
 }
 
+static uint64_t usual_bytes(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+	uint64_t each = RINGS_BYTES / (uint64_t)(n > 0 ? n : 1);
+
+	return each > RING_BYTES ? RING_BYTES : each > (2u << 20) ? each : 2u << 20;
+}
+
 static int make_part(struct sl_filter *f, struct rx *rx, struct ring_rx *s, struct sl_kstage *st, unsigned int n, char *why, size_t size)
 {
 	const struct sl_kernel_caps *caps = sl_kernel_probe();
@@ -195,7 +205,7 @@ static int make_part(struct sl_filter *f, struct rx *rx, struct ring_rx *s, stru
 	int r = -ENOTSUP;
 
 	o.shared = rx->share;
-	o.ring_bytes = rx->buffer ? rx->buffer : RING_BYTES;
+	o.ring_bytes = rx->buffer ? rx->buffer : usual_bytes();
 	for (unsigned int i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++) {
 		const struct carrier *c = &carriers[i];
 
@@ -454,8 +464,9 @@ static void bring_up_to_date(struct sl_filter *f, struct rx *rx, struct ring_rx 
 {
 	static _Thread_local struct sl_kpart_counts c;
 
+	s->over |= last;
 	if (sl_kpart_read(s->part, &c) == 0) {
-		sl_kernel_account(f, &c, last && s->lapped);
+		sl_kernel_account(f, &c, s->over && s->lapped);
 		sl_kernel_sync(f, s->part, &c, s->replay ? 0 : clock_at(CLOCK_MONOTONIC), s->to_real_ns, last);
 		rx->merged.n = c.gso_frames;
 		rx->dropped.n = 0;

@@ -80,7 +80,7 @@ static const struct sl_param rx_params[] = {
 	SL_CHOICE(struct rx, direction, .choices = directions, .def = RX_BOTH,
 		  .help = "in, out, or both"),
 	SL_SIZE(struct rx, snap, .help = "most bytes of a packet; 0: all of it"),
-	SL_SIZE(struct rx, buffer, .max = 1u << 30, .help = "ring for each processor; 0: 4 MiB"),
+	SL_SIZE(struct rx, buffer, .max = 1u << 30, .help = "ring for each processor; 0: 8 MiB where there is room"),
 	SL_SWITCH(struct rx, promisc, .help = "ask the card for packets to others as well"),
 	SL_TIME(struct rx, delay, .def = DELAY_NS, .max = 1000000000,
 		.help = "longest time that a packet waits for others"),
