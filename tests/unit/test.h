@@ -93,6 +93,15 @@ static void test_skip(const char *why)
 
 #define SKIP(why) test_skip(why)
 
+/* An emulated machine is so many times slower (SL_SLOW): long tests do less there. At least 1. */
+static inline unsigned int test_slow(void)
+{
+	const char *s = getenv("SL_SLOW");
+	double times = s ? atof(s) : 1;
+
+	return times > 1 ? (unsigned int)times : 1;
+}
+
 #define TEST_MAIN()								\
 	int main(int argc, char **argv)						\
 	{									\

@@ -35,14 +35,6 @@ static const struct sl_filter_type entry_type = { .name = "rx", .flags = SL_F_LI
 
 static uint32_t rnd_state;
 
-static unsigned int slow(void)
-{
-	const char *s = getenv("SL_SLOW");
-	double times = s ? atof(s) : 1;
-
-	return times > 1 ? (unsigned int)times : 1;
-}
-
 static uint32_t rnd(void)
 {
 	rnd_state = rnd_state * 1664525u + 1013904223u;
@@ -546,7 +538,7 @@ static void compare_all(const char *const *forms, enum sl_khook hook)
 	FILE *list = fopen(DATA "FILES.tsv", "r");
 	struct group *g = malloc(sizeof(*g));
 	char line[2048], path[2200];
-	unsigned int times = slow(), most = MADE / times, nth = 0;
+	unsigned int times = test_slow(), most = MADE / times, nth = 0;
 	uint64_t made;
 
 	group_open(g, forms, hook);
