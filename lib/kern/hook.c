@@ -10,6 +10,7 @@
  * libbpf 1.1 knows no tcx, so that one system call is made here.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -42,7 +43,12 @@ static int attach_tcx(int prog_fd, int ifindex, bool egress)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Where the discipline is there already libbpf would print what the kernel says to that. */
+/*
+ * Where the discipline is there already libbpf would print what the kernel says to that.
+ *
+ * A filter is taken away by way of a socket. So that there is one even when this process has
+ * run out of descriptors, one is held for it until then.
+ */
 static int attach_clsact(struct sl_khooked *h, int ifindex)
 {
 	libbpf_print_fn_t before = libbpf_set_print(NULL);
@@ -61,7 +67,8 @@ static int attach_clsact(struct sl_khooked *h, int ifindex)
 	h->handle = opts.handle;
 	h->priority = opts.priority;
 	h->filter = true;
-	return 0;
+	h->link_fd = fcntl(h->prog_fd, F_DUPFD_CLOEXEC, 0);
+	return h->link_fd < 0 ? -errno : 0;
 }
 
 static void detach_clsact(struct sl_khooked *h, int ifindex)

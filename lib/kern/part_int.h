@@ -51,7 +51,7 @@ struct sl_khooked {		/* an entry at its interface, in one direction */
 	struct sl_kif at;
 	bool egress;
 	int prog_fd;		/* owned by the object */
-	int link_fd;		/* -1: none */
+	int link_fd;		/* -1: none; of clsact: a spare one, to have a socket for its end */
 	/* clsact */
 	uint32_t handle, priority;
 	bool filter, made_qdisc;
