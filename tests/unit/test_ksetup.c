@@ -28,6 +28,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "kern/ask.h"
 #include "kern/part_int.h"
 #include "streamline/streamline.h"
 
@@ -261,6 +262,8 @@ static void each_step(const struct attempt *a)
 
 	if (geteuid())
 		SKIP("not root");
+	if (a->carrier == SL_CARRIER_ARENA && !a->request && !sl_kernel_probe()->works[SL_CAP_ARENA])
+		SKIP("this kernel has no arena");
 	for (n = 0; n < STEPS_MAX; n++) {
 		v = shared_verdict();
 		fflush(stdout);
