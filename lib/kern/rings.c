@@ -22,7 +22,13 @@
 #include "kern/part_int.h"
 
 #define ARENA		((enum bpf_map_type)33)		/* BPF_MAP_TYPE_ARENA, Linux 6.9 */
+#ifdef __SANITIZE_THREAD__
+#define ARENA_FIRST	(1ull << 38)	/* it has most addresses for itself */
+#define ARENA_PLACES	32
+#else
 #define ARENA_FIRST	(1ull << 44)
+#define ARENA_PLACES	4096
+#endif
 #define ARENA_STEP	(1ull << 33)
 #define ARENA_TRIES	256
 #define RING_MIN	(64u << 10)
@@ -43,7 +49,7 @@ static uint64_t arena_address(size_t len)
 	static unsigned int turn;
 
 	for (unsigned int i = 0; i < ARENA_TRIES; i++) {
-		uint64_t at = ARENA_FIRST + (__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % 4096) * ARENA_STEP;
+		uint64_t at = ARENA_FIRST + (__atomic_fetch_add(&turn, 1, __ATOMIC_RELAXED) % ARENA_PLACES) * ARENA_STEP;
 		void *p = mmap((void *)at, len, PROT_NONE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 
