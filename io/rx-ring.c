@@ -50,7 +50,10 @@
 #define SYNC_NS		50000000u
 #define POKE_NS		2000000u
 
+struct rings;
+
 struct window {
+	struct rings *of;
 	int seg;
 	uint32_t lent;			/* holds that no block has been given yet */
 	_Atomic bool free;
@@ -65,9 +68,16 @@ struct ring {
 	struct window win[WINDOWS];
 };
 
+/* What is told of blocks that are gone; a block may outlive the source. */
+struct rings {
+	_Atomic uint32_t refs;		/* segments, and one for the source */
+	struct ring ring[];
+};
+
 struct ring_rx {
 	struct sl_kpart *part;		/* NULL: another source leads */
-	struct ring *ring;
+	struct rings *rings;
+	struct ring *ring;		/* those of `rings` */
 	unsigned int n_rings, self;	/* self: its entry */
 	uint64_t *nth;			/* of the packet of each CPU that was read last: how many came in */
 	unsigned int n_ifs;		/* that entries stand for */
@@ -91,12 +101,21 @@ struct ring_rx {
 
 /* ---- windows ------------------------------------------------------- */
 
+static void rings_put(struct rings *rings)
+{
+	/* acq_rel: whoever is last frees what the others are done with */
+	if (rings && atomic_fetch_sub_explicit(&rings->refs, 1, memory_order_acq_rel) == 1)
+		free(rings);
+}
+
 static void window_free(void *arg)
 {
 	struct window *w = arg;
+	struct rings *of = w->of;
 
 	/* release: pairs with the acquire in give_back(); what read the bytes is done */
 	atomic_store_explicit(&w->free, true, memory_order_release);
+	rings_put(of);
 }
 
 static void give_back(struct ring_rx *s, unsigned int i)
@@ -135,6 +154,7 @@ static int window_at(struct sl_filter *f, struct ring *r, uint64_t pos)
 		atomic_store_explicit(&w->free, true, memory_order_relaxed);
 		return w->seg;
 	}
+	atomic_fetch_add_explicit(&w->of->refs, 1, memory_order_relaxed);
 	sl_segment_scarce(f, w->seg);
 	w->lent = LENT;
 	sl_segment_lend(f, w->seg, LENT);
@@ -260,13 +280,17 @@ static int offer(struct sl_filter *f, struct rx *rx, struct ring_rx *s, char *wh
 static int make_rings(struct ring_rx *s)
 {
 	s->n_rings = sl_kpart_n_rings(s->part);
-	s->ring = calloc(s->n_rings, sizeof(*s->ring));
+	s->rings = calloc(1, sizeof(*s->rings) + s->n_rings * sizeof(*s->ring));
 	s->nth = calloc(sl_kpart_n_cpus(s->part), sizeof(*s->nth));
-	if (!s->ring || !s->nth)
+	if (!s->rings || !s->nth)
 		return -ENOMEM;
+	s->rings->refs = 1;
+	s->ring = s->rings->ring;
 	for (unsigned int i = 0; i < s->n_rings; i++) {
 		s->ring[i].base = sl_kpart_ring(s->part, i, &s->ring[i].size);
 		s->ring[i].window = s->ring[i].size / WINDOWS;
+		for (unsigned int k = 0; k < WINDOWS; k++)
+			s->ring[i].win[k].of = s->rings;
 	}
 	return 0;
 }
@@ -342,14 +366,19 @@ static void ring_close(struct sl_filter *f, struct rx *rx)
 {
 	struct ring_rx *s = rx->priv;
 
-	(void)f;
 	if (!s)
 		return;
 	rx_share_close(s->share);
 	sl_klapped_free(s->lapped);
 	sl_kpart_free(s->part);
 	rx_replay_close(s->replay);
-	free(s->ring);
+	for (unsigned int i = 0; s->ring && i < s->n_rings; i++) {
+		const struct window *w = &s->ring[i].win[s->ring[i].now % WINDOWS];
+
+		if (s->ring[i].open)
+			sl_segment_return(f, w->seg, w->lent + 1);
+	}
+	rings_put(s->rings);
 	free(s->nth);
 	if (s->timer >= 0)
 		close(s->timer);
