@@ -62,33 +62,40 @@ static FLOWS_INLINE void flows_add(struct flows_entry *e, const struct flows_pac
 	e->flags[d] |= p->flags;
 }
 
-/* Where the packet's flow is, or should be. */
+/*
+ * Where the packet's flow is, or should be. Places are kept, not how many steps it took to
+ * them: of a place a verifier knows no more than its bounds, while it follows each number
+ * of steps on a way of its own (Linux 6.1: for minutes).
+ */
 static FLOWS_INLINE __u32 flows_find(FLOWS_TABLE t, const FLOWS_CONST struct flows_conf *c,
 				     const struct flows_packet *p)
 {
-	__u32 start = (p->hash * 0x9e3779b1u) >> 4, reuse = FLOWS_PROBES, oldest = 0, why;
+	const __u32 none = ~0u;		/* more than any mask */
+	__u32 start = (p->hash * 0x9e3779b1u) >> 4, reuse = none, oldest = start & c->mask, at, why;
 	__u64 least = ~0ull;
 
 	FLOWS_LOOP for (__u32 i = 0; i < FLOWS_PROBES; i++) {
-		const struct flows_entry *e = FLOWS_AT(t, (start + i) & c->mask);
+		const struct flows_entry *e;
 
+		at = (start + i) & c->mask;
+		e = FLOWS_AT(t, at);
 		if (!e)
 			break;
 		if (!e->used) {
-			if (reuse == FLOWS_PROBES)
-				reuse = i;
+			if (reuse == none)
+				reuse = at;
 			break;
 		}
 		if (flows_same(&e->key, &p->key))
-			return (start + i) & c->mask;
-		if (reuse == FLOWS_PROBES && p->time_ns >= flows_end(c, e, &why))
-			reuse = i;
+			return at;
+		if (reuse == none && p->time_ns >= flows_end(c, e, &why))
+			reuse = at;
 		if (e->last_ns < least) {
 			least = e->last_ns;
-			oldest = i;
+			oldest = at;
 		}
 	}
-	return (start + (reuse < FLOWS_PROBES ? reuse : oldest)) & c->mask;
+	return reuse != none ? reuse : oldest;
 }
 
 /* One packet. Gives 1 when a flow began, 0 when one went on, -1 when it could not be counted. */
