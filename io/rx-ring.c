@@ -167,9 +167,10 @@ static void words(const struct sl_kpart_error *e, const struct sl_kstage *st, un
 		  size_t size)
 {
 	const char *last = e->verifier ? strrchr(e->verifier, '\n') : NULL;
+	bool named = e->stage < n && !st[e->stage].entry;	/* entries are named by who reports */
 
-	snprintf(why, size, "%s%s%s: %s%s%.300s", e->stage < n ? st[e->stage].name : "",
-		 e->stage < n ? ": " : "", e->what, strerror(e->error), last ? "; the verifier: " : "",
+	snprintf(why, size, "%s%s%s: %s%s%.300s", named ? st[e->stage].name : "",
+		 named ? ": " : "", e->what, strerror(e->error), last ? "; the verifier: " : "",
 		 last ? last + 1 : "");
 }
 
