@@ -95,8 +95,12 @@ static bool run(const char *source, const char *path, struct said *out)
 		}
 	}
 	more = r ? 1 : 0;
-	if (!r)
-		printf("# %s\n", sl_diags_format(ds, false, ""));
+	if (!r) {
+		char *why = sl_diags_format(ds, false, "");
+
+		printf("# %s\n", why);
+		free(why);
+	}
 	sl_run_free(r);
 	sl_plan_free(p);
 	sl_request_free(q);
