@@ -256,7 +256,7 @@ static const struct {		/* in order of preference */
 /* The ring that carries from the kernel, or why there is none. */
 static void choose_ring(struct job *j)
 {
-	const struct sl_kernel_caps *caps = j->p->no_env ? NULL : sl_kernel_probe();
+	const struct sl_kernel_caps *caps;
 	unsigned int may = (1u << N_RINGS) - 1, asked, i;
 	const char *why = "";
 	bool any = false, shared = false;
@@ -277,7 +277,8 @@ static void choose_ring(struct job *j)
 		shared |= is_shared(n);
 	}
 	if (!any)
-		return;
+		return;		/* and nothing is tried: that takes ten times as long as all else here */
+	caps = j->p->no_env ? NULL : sl_kernel_probe();
 	if (caps && !caps->works[SL_CAP_BPF])
 		j->p->no_kernel = say(j, "programs cannot be loaded into the kernel: %s", caps->why[SL_CAP_BPF]);
 	else if (!may)
