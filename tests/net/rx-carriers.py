@@ -184,7 +184,8 @@ def drains(pair, via, scratch):
 def full(pair, via):
     """A reader that does not read: the kernel's drops are in the ledger."""
     mode = " mode=inline" if via == "xsk" else ""
-    c = Capture(pair.b, f"(rx {pair.b.dev} via={via} buffer=512KiB{mode}) > (exec \"sleep 1; cat >/dev/null\") > (null)")
+    c = Capture(pair.b, f"(rx {pair.b.dev} via={via} buffer=512KiB{mode}) > (exec \"sleep {ns.SLOW:g}; cat >/dev/null\")"
+                        " > (null)")
     sent = [frame(pair, i, 1400) for i in range(6000)]
     pair.a.send(sent)
     time.sleep(0.3 * ns.SLOW)

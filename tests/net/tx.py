@@ -305,8 +305,9 @@ def trouble(pair, scratch):
     ns.stop(p, signal.SIGINT)
     r = Report(p)
     gone = r.lost()["reasons"].get(f"{pair.a.dev} was down or gone", 0)
-    ns.ok(again and r.status == 1 and r.adds_up() and gone > 100
-          and r.filters["tx"]["out"]["blocks"] == came(),
+    # while an interface goes down the kernel takes frames that it drops, without a word
+    quiet = r.filters["tx"]["out"]["blocks"] - came()
+    ns.ok(again and r.status == 1 and r.adds_up() and gone > 100 and 0 <= quiet <= 2 * (ns.SLOW - 1),
           "an interface that goes down loses what comes, and is used again when it is up",
           f"{at} came, then {came()}; {r.why()}")
 
