@@ -19,6 +19,7 @@ const struct flag_text flag_texts[N_FLAGS] = {
 	[F_WORKERS]	= { 'j', "workers", "N", "spread flows over N threads" },
 	[F_REPLAY]	= { 0, "replay", NULL, "bring the packets of -r through the kernel's programs, as if they were live" },
 	[F_PLACEMENT]	= { 0, "placement", "P", "\"user\", \"max\" (all that can in the kernel), or the number of a legal placement" },
+	[F_AS_WRITTEN]	= { 0, "as-written", NULL, "rewrite nothing: each filter of the request does its own work" },
 	[F_JSON]	= { 0, "json", NULL, "answer in JSON" },
 	[F_NO_ENV]	= { 0, "no-env", NULL, "look at no file, device or right of this machine" },
 	[F_QUIET]	= { 'q', "quiet", NULL, "print errors only" },

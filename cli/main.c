@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define F(flag)	(1u << (F_##flag))
-#define REQUEST	(F(READ) | F(IFACE) | F(FILE) | F(DEFINE) | F(WORKERS) | F(JSON) | F(REPLAY) | F(PLACEMENT))
+#define REQUEST	(F(READ) | F(IFACE) | F(FILE) | F(DEFINE) | F(WORKERS) | F(JSON) | F(REPLAY) | F(PLACEMENT) | F(AS_WRITTEN))
 
 const struct verb verbs[] = {
 	{ "run", "'REQUEST'", "run a request here; Ctrl-C drains and reports",

@@ -138,7 +138,7 @@ int request_plan(const struct call *c, struct opened *o, bool no_env, bool open_
 		.open_source = open_source,
 		.replay = c->has[F_REPLAY],
 		.placement = c->placement,
-		.as_written = c->has[F_EXPAND],
+		.as_written = c->has[F_EXPAND] || c->has[F_AS_WRITTEN],
 		.passes = c->has[F_PASSES],
 	};
 	int r;

@@ -26,6 +26,7 @@
 #include <stdio.h>
 
 #include "bpf-vm.h"
+#include "bpf-words.h"
 #include "filter.h"
 
 struct program {
@@ -236,6 +237,58 @@ static void bpf_close(struct sl_filter *f)
 		sl_bpf_free(s->programs[i].vm);
 }
 
+/* ---- of two, one ----------------------------------------------------------- */
+
+/* Has the expression a meaning on this link type, one that this machine can run? */
+static bool has_meaning(const char *expression, uint32_t netmask, int dlt)
+{
+	char why[PCAP_ERRBUF_SIZE];
+	struct sl_bpf *vm = NULL;
+	int r = compile(expression, netmask, dlt, &vm, why);
+
+	sl_bpf_free(vm);
+	return !r;
+}
+
+static bool bpf_decides(const void *state)
+{
+	const struct bpf *s = state;
+	uint32_t netmask = 0;
+
+	parse_netmask(s->netmask, &netmask);
+	return bpf_plain_words(s->expression) && has_meaning(s->expression, netmask, DLT_EN10MB) &&
+	       has_meaning(s->expression, netmask, DLT_RAW);
+}
+
+/*
+ * `A and B`, where both are made of words that mean the same in any place. On a link that only one of them has a
+ * meaning for, the whole has none: then more packets are lost than before, and the run fails as before, if
+ * something that passes the first came.
+ */
+static int bpf_merge(const void *first, const void *second, char *text, size_t size)
+{
+	const struct bpf *a = first, *b = second;
+	uint32_t mask = 0;
+	int n;
+
+	if (!bpf_plain_words(a->expression) || !bpf_plain_words(b->expression))
+		return -ENOTSUP;
+	n = snprintf(text, size, "(%s) and (%s)", a->expression, b->expression);
+	if (n < 0 || (size_t)n >= size)
+		return -ENOTSUP;
+	parse_netmask(a->netmask, &mask);
+	for (int dlt = 0; dlt < LINK_MAX; dlt++) {
+		bool both;
+
+		if (!pcap_datalink_val_to_name(dlt))
+			continue;
+		both = has_meaning(a->expression, mask, dlt) && has_meaning(b->expression, mask, dlt);
+		if (both != has_meaning(text, mask, dlt))
+			return -ENOTSUP;
+	}
+	return 0;
+}
+
 /* In the kernel each link type whose packets can come gets a program, Ethernet first; in that order they are
  * looked for. Packets of links without meaning are lost, as in bpf_work(). */
 static int bpf_kernel(struct sl_kernel *k, const void *state, const void *shared)
@@ -307,6 +360,8 @@ const struct sl_filter_type sl_bpf_type = {
 	.prepare  = bpf_prepare,
 	.open	  = bpf_open,
 	.work	  = bpf_work,
+	.merge	  = bpf_merge,
+	.decides  = bpf_decides,
 	.close	  = bpf_close,
 	.kernel	  = bpf_kernel,
 	.kernel_sync = bpf_sync,

@@ -15,6 +15,8 @@
  * passes everything. The first n are those of the source's order, whatever the
  * number of workers.
  */
+#include <stdio.h>
+
 #include "filter.h"
 
 struct head {
@@ -48,6 +50,15 @@ static int head_work(struct sl_filter *f, struct sl_batch *in)
 		if (h->passed.n == h->n)
 			sl_finished(f);
 	}
+	return 0;
+}
+
+static int head_merge(const void *first, const void *second, char *text, size_t size)
+{
+	const struct head *a = first, *b = second;
+	uint64_t n = !a->n || (b->n && b->n < a->n) ? b->n : a->n;
+
+	snprintf(text, size, "%llu", (unsigned long long)n);
 	return 0;
 }
 
@@ -87,6 +98,7 @@ const struct sl_filter_type sl_head_type = {
 	.out	  = SL_SAME,
 	.need	  = SL_NEED_NONE,
 	.work	  = head_work,
+	.merge	  = head_merge,
 	.kernel	  = head_kernel,
 	.kernel_sync = head_kernel_sync,
 	.examples = head_examples,

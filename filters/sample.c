@@ -15,6 +15,8 @@
  * together and the same flows are chosen in every run. Packets without an IP
  * header, and bytes that came in no packet, count as one flow that passes.
  */
+#include <stdio.h>
+
 #include "filter.h"
 
 enum { BY_BLOCK, BY_FLOW };
@@ -87,6 +89,18 @@ static int sample_work(struct sl_filter *f, struct sl_batch *in)
 	return 0;
 }
 
+/* The first of each n of the first of each m. Of flows not: which ones pass does not depend on what was before. */
+static int sample_merge(const void *first, const void *second, char *text, size_t size)
+{
+	const struct sample *a = first, *b = second;
+	uint64_t n;
+
+	if (a->by != BY_BLOCK || b->by != BY_BLOCK || __builtin_mul_overflow(a->n, b->n, &n))
+		return -ENOTSUP;
+	snprintf(text, size, "%llu", (unsigned long long)n);
+	return 0;
+}
+
 static int sample_kernel(struct sl_kernel *k, const void *state, const void *shared)
 {
 	const struct sample *s = state;
@@ -114,6 +128,7 @@ const struct sl_filter_type sl_sample_type = {
 	.out	  = SL_SAME,
 	.need	  = SL_NEED_HEADERS,
 	.work	  = sample_work,
+	.merge	  = sample_merge,
 	.kernel	  = sample_kernel,
 	.examples = sample_examples,
 	.see_also = "head",

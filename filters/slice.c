@@ -17,6 +17,8 @@
  * all headers there are. A header that is cut through is none any more: what (tcp)
  * takes depends on whether it stands before or behind.
  */
+#include <stdio.h>
+
 #include "filter.h"
 
 struct slice {
@@ -55,6 +57,14 @@ static int slice_work(struct sl_filter *f, struct sl_batch *in)
 	return 0;
 }
 
+static int slice_merge(const void *first, const void *second, char *text, size_t size)
+{
+	const struct slice *a = first, *b = second;
+
+	snprintf(text, size, "%u", a->n < b->n ? a->n : b->n);
+	return 0;
+}
+
 static int slice_kernel(struct sl_kernel *k, const void *state, const void *shared)
 {
 	const struct slice *s = state;
@@ -79,8 +89,9 @@ const struct sl_filter_type sl_slice_type = {
 	.in	  = SL_PACKET,
 	.out	  = SL_PACKET,
 	.need	  = SL_NEED_NONE,
-	.flags	  = SL_F_SHARD,
+	.flags	  = SL_F_SHARD | SL_F_CUT,
 	.work	  = slice_work,
+	.merge	  = slice_merge,
 	.kernel	  = slice_kernel,
 	.examples = slice_examples,
 	.see_also = "head, sample, pcapout",

@@ -170,6 +170,8 @@ enum sl_filter_flag {
 	SL_F_UNDECIDED	= 1 << 9,	/* its kernel form may hand packets to the C form */
 	SL_F_SELECT	= 1 << 10,	/* passes or drops each block by its own bytes and parameters
 					 * alone, and does nothing else: one can stand for two */
+	SL_F_CUT	= 1 << 11,	/* passes the first bytes of each packet, at most as many as its
+					 * first parameter (SL_P_U32) says, and looks at none */
 };
 
 struct sl_filter_type {
@@ -238,6 +240,16 @@ struct sl_filter_type {
 	 * sl_kernel_refuse() where these parameters can't be had in the kernel.
 	 */
 	int (*kernel)(struct sl_kernel *k, const void *state, const void *shared);
+
+	/*
+	 * Two of this type follow each other, and nothing comes between: write into text the value of
+	 * the first parameter (SL_P_STRING, or a plain number) of one that passes what both together do. The
+	 * other parameters are equal. Returns 0, or -ENOTSUP: there is none, or it is not sure.
+	 */
+	int (*merge)(const void *first, const void *second, char *text, size_t size);
+	/* Of a filter with SL_F_SELECT that loses packets of links it can't decide on: does it decide on
+	 * all that live sources bring, Ethernet and bare IP? NULL: on any. */
+	bool (*decides)(const void *state);
 
 	/* A source: what is known of interface number i (block->iface). False: nothing. */
 	bool (*iface)(const struct sl_filter *f, unsigned int i, struct sl_iface_info *out);

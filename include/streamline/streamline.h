@@ -99,7 +99,7 @@ struct sl_options {
 	 * not; "max": as many as can; "0", "1", ...: the placement of that number, for tests. */
 	const char *placement;
 	bool replay;			/* what read_files hold goes through the kernel's programs */
-	bool as_written;		/* no pass rewrites the request */
+	bool as_written;		/* no pass rewrites the request: each filter does its own work */
 	bool passes;			/* keep what each pass made, for sl_plan_passes() */
 };
 

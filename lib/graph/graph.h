@@ -64,6 +64,7 @@ struct sl_node {
 	const char *kernel_why;		/* why it cannot be there; NULL: it could */
 	const char **stands_for;	/* names of nodes that a pass put into this one */
 	unsigned int n_stands_for;
+	bool merged;			/* these are not equal ones but what was in a row */
 	const char *rejected;		/* in the words of who rejected it there: the verifier's */
 	bool behind_process;		/* a process stands before it, somewhere */
 	unsigned int shard;		/* 0: source side, 1: split over workers, 2: behind them */

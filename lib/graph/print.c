@@ -117,7 +117,7 @@ static bool same_by_itself(const struct printer *p, const struct sl_node *n, str
 		snprintf(buf, sizeof(buf), "%s-%u", n->type->name, k);
 	else
 		snprintf(buf, sizeof(buf), "%s", n->type->name);
-	if (strcmp(buf, n->name))
+	if (strcmp(buf, n->merged ? n->stands_for[0] : n->name))
 		return false;
 	counts[i].type = n->type;
 	counts[i].n = k;

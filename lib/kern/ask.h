@@ -5,6 +5,7 @@
 #ifndef SL_KERN_ASK_H
 #define SL_KERN_ASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "streamline/filter.h"
@@ -18,6 +19,9 @@ int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void 
 /* The same where the hook is known; the call above asks for tc. */
 int sl_kernel_ask_at(const struct sl_filter_type *t, const void *state, const void *shared,
 		     enum sl_kernel_hook hook, char *why, size_t size);
+
+/* Do packets of Ethernet or bare IP alone come from these interfaces ("eth0,tun0")? Not known of "any". */
+bool sl_kernel_ask_links(const char *devices);
 
 /* What works on this machine, found by trying; `why` says what failed, NULL when it works. */
 enum sl_kcap {

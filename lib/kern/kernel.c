@@ -10,6 +10,7 @@
 
 #include "kern/ask.h"
 #include "kern/objects.h"
+#include "net/ifaces.h"
 
 const struct sl_kernel_object *sl_kernel_object(const char *name)
 {
@@ -163,4 +164,23 @@ int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void 
 		  char *why, size_t size)
 {
 	return sl_kernel_ask_at(t, state, shared, SL_KERNEL_TC, why, size);
+}
+
+bool sl_kernel_ask_links(const char *devices)
+{
+	struct sl_iface i;
+	char name[16];
+	size_t len;
+
+	for (const char *at = devices; *at; at += len + (at[len] == ',')) {
+		len = strcspn(at, ",");
+		if (!len)
+			continue;
+		if (len >= sizeof(name))
+			return false;
+		snprintf(name, sizeof(name), "%.*s", (int)len, at);
+		if (sl_iface_get(name, &i) || (i.link != SL_LINK_ETHERNET && i.link != SL_LINK_RAW))
+			return false;
+	}
+	return *devices;
 }

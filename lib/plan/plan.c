@@ -157,14 +157,16 @@ static int rewrite(struct sl_plan *p, bool keep)
 {
 	static const struct {
 		const char *name;
-		int (*pass)(struct sl_graph *g);
+		int (*pass)(struct sl_plan *p);
 	} passes[] = {
 		{ "share: prefixes that were written twice", sl_share },
+		{ "early: selections towards the source", sl_early },
+		{ "merge: two in a row that one can do", sl_merge },
 	};
 	int r = keep ? keep_pass(p, "as written") : 0;
 
 	for (unsigned int k = 0; r >= 0 && k < sizeof(passes) / sizeof(passes[0]); k++) {
-		r = passes[k].pass(p->graph);
+		r = passes[k].pass(p);
 		if (r > 0 && keep)
 			r = keep_pass(p, passes[k].name);
 	}
@@ -203,6 +205,7 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 	p->refs = 1;
 	p->workers = p->threads = 1;
 	p->no_env = opts.no_env;
+	p->replay = opts.replay;
 	r = sl_graph_build(q->tree, &b, &p->graph, ds);
 	free(files);
 	if (r == -EINVAL && only("E141", ds, before))

@@ -40,6 +40,7 @@ struct sl_plan {
 	/* the kernel's part */
 	const char *placement;		/* as asked for: "user", "3"; NULL: the cheapest */
 	bool no_env;			/* the machine was not asked */
+	bool replay;			/* packets of a file, of any link, come by live sources */
 	const char *refused, *refused_words;	/* the filter that made the last run's set-up fail in the kernel; NULL */
 	unsigned int n_kernel;		/* filters in it, sources included */
 	const char *ring;		/* "arena ring"; NULL: nothing is in the kernel */
@@ -67,7 +68,9 @@ int sl_plan_reject(struct sl_plan *p, const char *node, const char *words);
  * Passes. Those that rewrite return how many changes they made; a graph they leave prints
  * as SRL, and gives the same output as before.
  */
-int sl_share(struct sl_graph *g);			/* prefixes written twice */
+int sl_share(struct sl_plan *p);			/* prefixes written twice */
+int sl_early(struct sl_plan *p);			/* selections towards the source */
+int sl_merge(struct sl_plan *p);			/* two in a row that one can do */
 int sl_project(struct sl_plan *p);			/* what of frames is read */
 int sl_place_kernel(struct sl_plan *p, struct sl_diags *ds);	/* what is in the kernel */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */

@@ -208,6 +208,18 @@ static void say_line(void *arg, const char *text)
 	fprintf(arg, "not chosen: %s\n", text);
 }
 
+static void print_merged(FILE *f, const struct sl_node *n)
+{
+	fputs("merged:", f);
+	for (unsigned int k = 0; k < n->n_stands_for; k++)
+		fprintf(f, "%s %s", k ? "," : "", n->stands_for[k]);
+	fprintf(f, " are one, (%s", n->type->name);
+	for (unsigned int k = 0; k < n->n_bound; k++)
+		if (n->bound[k].origin == SL_BY_REQUEST && n->bound[k].text)
+			fprintf(f, " %s=%s", n->bound[k].param->name, n->bound[k].text);
+	fputs(")\n", f);
+}
+
 char *sl_plan_text(const struct sl_plan *p)
 {
 	const struct sl_graph *g = p->graph;
@@ -232,7 +244,12 @@ char *sl_plan_text(const struct sl_plan *p)
 		fprintf(f, "supplied: %s\n", g->using[i]);
 	for (unsigned int i = 0; i < g->n_nodes; i++)
 		for (unsigned int k = 0; k < g->nodes[i]->n_stands_for; k++)
-			fprintf(f, "shared: %s is one with %s\n", g->nodes[i]->stands_for[k], g->nodes[i]->name);
+			if (!g->nodes[i]->merged)
+				fprintf(f, "shared: %s is one with %s\n", g->nodes[i]->stands_for[k],
+					g->nodes[i]->name);
+	for (unsigned int i = 0; i < g->n_nodes; i++)
+		if (g->nodes[i]->merged)
+			print_merged(f, g->nodes[i]);
 	for (unsigned int i = 0; i < p->n_notes; i++)
 		fprintf(f, "no effect: %s\n", p->notes[i]);
 	sl_plan_not_chosen(p, say_line, f);
@@ -323,7 +340,8 @@ char *sl_plan_why(const struct sl_plan *p, const char *name)
 	if (n->supplied)
 		fputs("  supplied    the request does not name it\n", f);
 	for (unsigned int i = 0; i < n->n_stands_for; i++)
-		fprintf(f, "  stands for  %s, which is the same at the same place\n", n->stands_for[i]);
+		fprintf(f, "  stands for  %s, which %s\n", n->stands_for[i],
+			n->merged ? "is merged into it" : "is the same at the same place");
 	if (n->want_space)
 		fprintf(f, "  asked for   @%s%s%s\n", n->want_space, n->wish ? "?" : "",
 			sl_wish_missed(n) ? ": not met" : "");

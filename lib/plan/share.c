@@ -27,27 +27,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/edit.h"
 #include "plan/plan.h"
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
 
 static bool same_tags(const struct sl_tags *a, const struct sl_tags *b)
 {
 	return a->plain == b->plain && a->any == b->any && a->other == b->other && a->n_terms == b->n_terms &&
-	       same_text(a->text, b->text);
-}
-
-static bool same_parameters(const struct sl_node *a, const struct sl_node *b)
-{
-	if (a->n_bound != b->n_bound)
-		return false;
-	for (unsigned int k = 0; k < a->n_bound; k++)
-		if (a->bound[k].param != b->bound[k].param || !same_text(a->bound[k].text, b->bound[k].text))
-			return false;
-	return true;
+	       sl_same_text(a->text, b->text);
 }
 
 static bool same_arrow(const struct sl_node *a, const struct sl_node *b)
@@ -76,7 +62,7 @@ static bool to_stdout(const struct sl_node *n)
 	if (n->type->flags & SL_F_STDOUT)
 		return true;
 	for (unsigned int k = 0; k < n->n_bound; k++)
-		if (n->bound[k].param->type == SL_P_OUT_FILE && same_text(n->bound[k].text, "-"))
+		if (n->bound[k].param->type == SL_P_OUT_FILE && sl_same_text(n->bound[k].text, "-"))
 			return true;
 	return false;
 }
@@ -113,82 +99,8 @@ static bool meet(const struct sl_graph *g, const struct sl_node *a, const struct
 static bool are_one(const struct sl_graph *g, const struct sl_node *a, const struct sl_node *b, bool *marks)
 {
 	return a->type == b->type && a->type->flags & (a->n_in ? SL_F_SELECT : SL_F_LIVE) && same_arrow(a, b) &&
-	       same_parameters(a, b) && same_text(a->want_space, b->want_space) && a->wish == b->wish &&
-	       same_text(a->place_opts, b->place_opts) && a->classer != b && !has_else(a) && !has_else(b) &&
+	       sl_same_parameters(a, b, 0) && sl_same_orders(a, b) && a->classer != b && !has_else(a) && !has_else(b) &&
 	       !meet(g, a, b, marks);
-}
-
-static void drop_stream(struct sl_graph *g, struct sl_stream *s)
-{
-	struct sl_node *from = s->from;
-	unsigned int k, n;
-
-	for (k = n = 0; k < from->n_out; k++)
-		if (from->out[k] != s)
-			from->out[n++] = from->out[k];
-	from->n_out = n;
-	for (k = n = 0; k < g->n_streams; k++)
-		if (g->streams[k] != s) {
-			g->streams[n] = g->streams[k];
-			g->streams[n]->id = n;
-			n++;
-		}
-	g->n_streams = n;
-}
-
-static void drop_node(struct sl_graph *g, struct sl_node *gone)
-{
-	unsigned int k, n;
-
-	for (k = n = 0; k < g->n_nodes; k++)
-		if (g->nodes[k] != gone) {
-			g->nodes[n] = g->nodes[k];
-			g->nodes[n]->id = n;
-			n++;
-		}
-	for (k = n = 0; k < g->n_nodes; k++)
-		if (g->sorted[k] != gone) {
-			g->sorted[n] = g->sorted[k];
-			g->sorted[n]->order = n;
-			n++;
-		}
-	g->n_nodes = n;
-	if (gone->shared && gone->type->release)
-		gone->type->release(gone->shared);
-	gone->shared = NULL;
-}
-
-/* b's arrows and names become a's. */
-static int unite(struct sl_graph *g, struct sl_node *a, struct sl_node *b)
-{
-	struct sl_stream **out = sl_arena_alloc(g->arena, (a->n_out + b->n_out + 1) * sizeof(*out));
-	const char **names = sl_arena_alloc(g->arena, (a->n_stands_for + b->n_stands_for + 1) * sizeof(*names));
-	unsigned int k, n = a->n_stands_for;
-
-	if (!out || !names)
-		return -ENOMEM;
-	for (k = 0; k < a->n_out; k++)
-		out[k] = a->out[k];
-	for (k = 0; k < b->n_out; k++) {
-		out[a->n_out + k] = b->out[k];
-		b->out[k]->from = a;
-	}
-	a->out = out;
-	a->n_out += b->n_out;
-	for (k = 0; k < n; k++)
-		names[k] = a->stands_for[k];
-	names[n++] = b->name;
-	for (k = 0; k < b->n_stands_for; k++)
-		names[n++] = b->stands_for[k];
-	a->stands_for = names;
-	a->n_stands_for = n;
-	for (k = 0; k < g->n_nodes; k++)
-		if (g->nodes[k]->classer == b)
-			g->nodes[k]->classer = a;
-	if (b->n_in)
-		drop_stream(g, b->in[0]);
-	drop_node(g, b);
-	return 0;
 }
 
 /* One pair, the first by order; 1 if there was one. */
@@ -204,17 +116,18 @@ static int share_one(struct sl_graph *g, bool *marks)
 			struct sl_node *b = a->in[0]->from->out[k]->to;
 
 			if (b->order > a->order && are_one(g, a, b, marks))
-				return unite(g, a, b) ? -ENOMEM : 1;
+				return sl_edit_unite(g, a, b) ? -ENOMEM : 1;
 		}
 		for (unsigned int k = i + 1; !a->n_in && k < g->n_nodes; k++)
 			if (!g->sorted[k]->n_in && are_one(g, a, g->sorted[k], marks))
-				return unite(g, a, g->sorted[k]) ? -ENOMEM : 1;
+				return sl_edit_unite(g, a, g->sorted[k]) ? -ENOMEM : 1;
 	}
 	return 0;
 }
 
-int sl_share(struct sl_graph *g)
+int sl_share(struct sl_plan *p)
 {
+	struct sl_graph *g = p->graph;
 	bool *marks = calloc(g->n_nodes + 1, 2 * sizeof(*marks));
 	int n = 0, r = marks ? 1 : -ENOMEM;
 

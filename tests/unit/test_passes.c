@@ -98,6 +98,104 @@ TEST(arrows_with_options_stay)
 	stays("(count) { >[name=x] (tcp) > (null); > (tcp) > (null) }");
 }
 
+TEST(two_in_a_row_are_merged)
+{
+	becomes("(bpf \"tcp port 80\") > (bpf \"host 10.0.0.1\") > (null)",
+		"(bpf \"(tcp port 80) and (host 10.0.0.1)\") > (null)");
+	becomes("(bpf ip) > (bpf udp) > (bpf \"len > 100 or port 53\") > (null)",
+		"(bpf \"((ip) and (udp)) and (len > 100 or port 53)\") > (null)");
+	becomes("(bpf \"tcp[tcpflags] & (tcp-syn|tcp-ack) != 0\") > (bpf \"not src net 10.0.0.0/8\") > (null)",
+		"(bpf \"(tcp[tcpflags] & (tcp-syn|tcp-ack) != 0) and (not src net 10.0.0.0/8)\") > (null)");
+	becomes("(bpf ip)@user > (bpf udp)@user > (null)", "(bpf \"(ip) and (udp)\")@user > (null)");
+	becomes("(slice 128) > (slice 64) > (null)", "(slice 64) > (null)");
+	becomes("(slice) > (slice 1000) > (null)", "(slice 128) > (null)");
+	becomes("(head 3) > (head) > (null)", "(head 3) > (null)");
+	becomes("(head n=0) > (head 5) > (null)", "(head 5) > (null)");
+	becomes("(sample 4) > (sample 3) > (sample 2) > (null)", "(sample 24) > (null)");
+	becomes("(tcp) > (tcp) { -80-> (null); -else-> (print) }", "(tcp) {\n  -80-> (null)\n  -else-> (print)\n}\n");
+	becomes("(count) { > (slice 60) > (slice 50) > (null); > (null) }",
+		"(count) {\n  > (slice 50) > (null)\n  > (null)\n}\n");
+}
+
+TEST(what_must_not_be_merged)
+{
+	/* shifts what follows, a name, rejects all, not plain */
+	stays("(bpf \"vlan 5\") > (bpf \"host 10.0.0.1\") > (null)");
+	stays("(bpf \"host 10.0.0.1\") > (bpf \"vlan\") > (null)");
+	stays("(bpf \"mpls\") > (bpf \"ip\") > (null)");
+	stays("(bpf \"ip\") > (bpf \"pppoes\") > (null)");
+	stays("(bpf \"geneve\") > (bpf \"ip\") > (null)");
+	stays("(bpf \"ip\") > (bpf \"host www.example.net\") > (null)");
+	stays("(bpf tcp) > (bpf udp) > (null)");
+	stays("(bpf \"ip\") > (bpf \"ip protochain 6\") > (null)");
+	/* other parameters differ */
+	stays("(bpf ip) > (bpf \"ip broadcast\", netmask=255.255.255.0) > (null)");
+	stays("(sample 4 by=flow) > (sample 3 by=flow) > (null)");
+	stays("(sample 4) > (sample 3 by=flow) > (null)");
+	stays("(sample 18446744073709551615) > (sample 2) > (null)");
+	stays("(tcp) > (tcp class=sport) > (null)");
+	stays("(count) > (count) > (null)");
+	/* something hangs on what is between */
+	stays("(bpf ip) { > (bpf udp) > (null); > (null) }");
+	stays("{ (bpf ip); (bpf ip6) } > (bpf udp) > (null)");
+	stays("(tcp) -80-> (tcp) > (null)");
+	stays("(slice 128) >[name=x] (slice 64) > (null)");
+	/* named, ordered elsewhere */
+	stays("(web: bpf ip) > (bpf udp) > (null)");
+	stays("(bpf ip) > (web: bpf udp) > (null)");
+	stays("(bpf ip)@user > (bpf udp) > (null)");
+}
+
+TEST(selections_move_towards_the_source)
+{
+	becomes("(ip) > (bpf \"port 80\") > (null)", "(bpf \"port 80\") > (ip) > (null)");
+	becomes("(ip6) > (bpf \"port 80\") > (null)", "(ip6) > (bpf \"port 80\") > (null)");	/* drops more */
+	becomes("(ip) > (bpf \"port 80\") { -tcp-> (null); -udp-> (print) }",
+		"(bpf \"port 80\") > (ip) {\n  -tcp-> (null)\n  -udp-> (print)\n}\n");
+	becomes("(ip) -tcp-> (bpf \"port 80\") > (count) > (null)", "(bpf \"port 80\") > (ip) -tcp-> (count) > (null)");
+	becomes("(tcp) -80-> (ip) > (bpf \"greater 100\") > (null)",
+		"(tcp) -80-> (bpf \"greater 100\") > (ip) > (null)");
+	becomes("(pass) > (tcp) -80-> (null)", "(tcp) > (pass) -80-> (null)");
+	/* and are merged there */
+	becomes("(bpf \"net 10.0.0.0/8\") > (ip) > (bpf \"port 80\") > (null)",
+		"(bpf \"(net 10.0.0.0/8) and (port 80)\") > (ip) > (null)");
+}
+
+TEST(what_must_not_move)
+{
+	stays("(slice 64) > (bpf \"port 80\") > (null)");		/* may cut off what is read */
+	stays("(count) > (bpf \"port 80\") > (null)");		/* counts */
+	stays("(tcp) > (bpf \"host 10.0.0.1\") > (null)");
+	stays("(vlan) > (bpf \"port 80\") > (null)");
+	stays("(head 5) > (bpf \"port 80\") > (null)");		/* chooses by number */
+	stays("(sample 5) > (bpf \"port 80\") > (null)");
+	stays("(rate 5pps) > (bpf \"port 80\") > (null)");
+	stays("(print) > (bpf \"port 80\") > (null)");		/* shows */
+	stays("(ip) > (bpf \"host www.example.net\") > (null)");	/* may lose */
+	stays("(ip) > (bpf \"wlan type mgt\") > (null)");
+	stays("(pcapin x.pcap) > (ip) > (bpf \"port 80\") > (null)");
+	stays("(ip) { > (bpf \"port 80\") > (null); > (null) }");
+	stays("(ip) -tcp-> (bpf \"port 80\") { > (null); > (print) }");	/* a tag, and two ways on */
+	stays("(ip) -else-> (bpf \"port 80\") > (null)");
+	stays("(ip) > (web: bpf \"port 80\") > (null)");
+	stays("(ip) > (bpf \"port 80\")@user > (null)");
+	stays("(ip) >[name=x] (bpf \"port 80\") > (null)");
+}
+
+TEST(merged_are_found)
+{
+	struct sl_plan *p = plan("(bpf ip) > (bpf udp) > (bpf \"port 53\") > (null)", false);
+	char *why = sl_plan_why(p, "bpf-3"), *first = sl_plan_why(p, "bpf"), *text = sl_plan_text(p);
+
+	CHECK(why && first && !strcmp(why, first) && strstr(why, "bpf+bpf-2+bpf-3 (bpf) runs"));
+	CHECK(strstr(text, "merged: bpf, bpf-2, bpf-3 are one, (bpf expression=\"((ip) and (udp)) and (port 53)\")\n"));
+	CHECK(!strstr(text, "shared:"));
+	free(why);
+	free(first);
+	free(text);
+	sl_plan_free(p);
+}
+
 TEST(names_are_found)
 {
 	struct sl_plan *p = plan("(tcp) -80-> (null); (tcp) -443-> (null)", false);
