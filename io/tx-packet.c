@@ -12,7 +12,8 @@
  *
  * From the first frame on that needs the kernel's help (tx-help.c) a header goes with
  * each. A socket cannot be changed once it is in use by others' rules, so it is a new
- * one; what the old one took stays in front.
+ * one; what the old one took stays in front. What the kernel is to cut it does not take
+ * past the queueing discipline; so from the first such frame on all go through it, in order.
  */
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -63,7 +64,7 @@ static void packet_close(struct sl_tx_port *p)
 	free(p);
 }
 
-static int packet_open(const struct sl_iface *dev, bool bypass, struct sl_tx_port **out)
+static int packet_open(const struct sl_iface *dev, const struct sl_tx_want *want, struct sl_tx_port **out)
 {
 	struct sl_tx_port *p = calloc(1, sizeof(*p));
 	int r;
@@ -71,7 +72,7 @@ static int packet_open(const struct sl_iface *dev, bool bypass, struct sl_tx_por
 	if (!p)
 		return -ENOMEM;
 	p->to = (struct sockaddr_ll){ .sll_family = AF_PACKET, .sll_ifindex = dev->index };
-	p->bypass = bypass;
+	p->bypass = want->bypass;
 	p->fd = open_socket(p, false);
 	if (p->fd < 0) {
 		r = p->fd;
@@ -119,9 +120,12 @@ static int packet_send(struct sl_tx_port *p, const struct sl_tx_frame *frames, u
 
 	if (n > SL_TX_BATCH)
 		n = SL_TX_BATCH;
-	for (i = 0; i < n && !p->headers; i++) {
-		if (!frames[i].need)
+	for (i = 0; i < n; i++) {
+		bool cut = frames[i].need == SL_TX_SPLIT && p->bypass;
+
+		if (!frames[i].need || (p->headers && !cut))
 			continue;
+		p->bypass = p->bypass && !cut;
 		r = need_headers(p);
 		if (r < 0)
 			return r;

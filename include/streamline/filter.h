@@ -172,6 +172,7 @@ enum sl_filter_flag {
 					 * alone, and does nothing else: one can stand for two */
 	SL_F_CUT	= 1 << 11,	/* passes the first bytes of each packet, at most as many as its
 					 * first parameter (SL_P_U32) says, and looks at none */
+	SL_F_SENDS	= 1 << 12,	/* packets go out of the interface that its first parameter names */
 };
 
 struct sl_filter_type {
@@ -510,6 +511,8 @@ uint64_t sl_kernel_view_lost(const struct sl_kernel_view *v);	/* packets that th
 int sl_prepare_error(struct sl_prepare *p, const char *param, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 int sl_prepare_note(struct sl_prepare *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* By which way it reaches the outside, and why by this: a line of the plan. */
+int sl_prepare_how(struct sl_prepare *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* To the error that was reported last: a line behind '=', and a text that would be
  * right in its place. Returns -EINVAL, as sl_prepare_error(). */
 int sl_prepare_hint(struct sl_prepare *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

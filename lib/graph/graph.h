@@ -44,6 +44,7 @@ struct sl_node {
 	unsigned int n_bound;
 	void *shared;
 	bool prepared;
+	const char *how;		/* it reaches the outside, and why so; NULL: it does not say */
 	/* placement as ordered or wished by the request */
 	const char *want_space;		/* "user", "proc", ...; NULL: choose */
 	bool wish;

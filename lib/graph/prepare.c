@@ -108,6 +108,16 @@ int sl_prepare_note(struct sl_prepare *p, const char *fmt, ...)
 	return 0;
 }
 
+int sl_prepare_how(struct sl_prepare *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	p->n->n.how = sl_arena_vprintf(p->b->arena, fmt, ap);
+	va_end(ap);
+	return p->n->n.how ? 0 : -ENOMEM;
+}
+
 struct sl_diags *sl_prepare_diags(struct sl_prepare *p)
 {
 	return p->b->ds;

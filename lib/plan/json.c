@@ -58,6 +58,7 @@ static void json_node(struct sl_json *j, const struct sl_node *n)
 		sl_json_close(j, '}');
 	}
 	sl_json_close(j, ']');
+	sl_json_kstr(j, "way", n->how);
 	sl_json_key(j, "needs");
 	sl_json_open(j, '[');
 	sl_node_needs(n, json_need, j);

@@ -236,6 +236,9 @@ char *sl_plan_text(const struct sl_plan *p)
 		print_kernel(f, p);
 	fputc('\n', f);
 	for (unsigned int i = 0; i < g->n_nodes; i++)
+		if (g->nodes[i]->how && !g->nodes[i]->in_kernel)
+			fprintf(f, "way: %s: %s\n", g->nodes[i]->name, g->nodes[i]->how);
+	for (unsigned int i = 0; i < g->n_nodes; i++)
 		if (sl_wish_missed(g->nodes[i]))
 			fprintf(f, "wish not met: %s@%s? runs in %s: %s\n", g->nodes[i]->name,
 				g->nodes[i]->want_space, g->nodes[i]->space,
@@ -362,6 +365,8 @@ char *sl_plan_why(const struct sl_plan *p, const char *name)
 		if (n->bound[i].text)
 			fprintf(f, "  parameter   %s=%s, %s\n", n->bound[i].param->name, n->bound[i].text,
 				sl_origin_name(n->bound[i].origin));
+	if (n->how)
+		fprintf(f, "  way         %s%s\n", n->how, n->in_kernel ? " (for what comes to user space)" : "");
 	fputs("  needs       ", f);
 	j.f = f;
 	sl_node_needs(n, join_need, &j);

@@ -17,55 +17,11 @@ import sys
 
 import ns
 from tx import Report
+from tx_chain import Chain, lost
 
 BRIDGE = "{ (rx slb mode=inline) > (tx slc); (rx slc mode=inline) > (tx slb) }"
 CUT = "(rx slb mode=inline snap=100B) > (tx slc)"
 SPACES = {"xdp": "the kernel", "user": "user space, as this kernel does not tell who takes frames from XDP"}
-
-
-class Chain:
-    """Two pairs; the near end of the second one is moved into the far one of the first."""
-
-    def __init__(self, gro=True):
-        self.one, self.two = ns.Pair(), ns.Pair()
-        self.a, self.mid, self.c = self.one.a, self.one.b, self.two.b
-        self.two.a.ip("link", "set", self.two.a.dev, "netns", self.mid.name, "name", "slc")
-        self.mid.ip("addr", "flush", "dev", "slb")
-        self.mid.ip("link", "set", "slc", "up")
-        ns.until(lambda: "LOWER_UP" in self.mid.ip("link", "show", "slc").stdout)
-        if gro:
-            for e in (self.a, self.c):
-                e.run(["ethtool", "-K", e.dev, "gro", "on"])
-
-    def remove(self):
-        self.one.remove()
-        self.two.remove()
-
-    def plan(self, request):
-        return self.mid.run([ns.STREAMLINE, "plan", request], check=False)
-
-    def xdp_sends(self, request):
-        """False where this kernel does not tell whether a veth takes frames from XDP."""
-        return "does not tell" not in self.plan(request).stdout
-
-    def start(self, request):
-        p = self.mid.start([ns.STREAMLINE, "run", "-q", "--json", request])
-        def through():
-            with self.c.socket() as s:
-                self.a.send([self.frame(b"hello", 60)])
-                return self.c.receive(s, 1, 0.2)
-        if not ns.until(through, 10):
-            ns.stop(p)
-            raise ns.Failed(f"nothing comes through: {request}: {p.said[-4:]}")
-        return p
-
-    def frame(self, what, size):
-        """Of a protocol that no stack answers to."""
-        return (ns.mac_bytes(self.c.mac) + ns.mac_bytes(self.a.mac) + b"\x88\xb5" + what).ljust(size, b"\0")
-
-
-def lost(report):
-    return sum(f["lost"]["blocks"] for f in report.filters.values())
 
 
 def both_ways(chain, request, n=3000):
@@ -154,6 +110,65 @@ def copies():
     chain.remove()
 
 
+def alone(chain, p, frames):
+    """What comes through while the process does not run: it is the kernel's."""
+    with chain.c.socket() as s:
+        os.kill(p.pid, signal.SIGSTOP)
+        chain.a.send(frames)
+        got = chain.c.receive(s, len(frames), 0.5)
+        os.kill(p.pid, signal.SIGCONT)
+    return got == frames
+
+
+def other_device():
+    """The interface that is sent on is removed, and made again."""
+    for request, mode in (("(rx slb direction=in) > (tx slc)", "a tap"), (CUT.replace(" snap=100B", ""), "inline")):
+        chain = Chain()
+        if mode == "inline" and not chain.xdp_sends(request):
+            ns.skip(f"{mode}: sent on by the kernel, when the interface is made anew", "this kernel does not tell who takes")
+            chain.remove()
+            continue
+        p = chain.start(request)
+        frames = [chain.frame(b"%d" % i, 60 + i) for i in range(200)]
+        before = alone(chain, p, frames)
+        chain.mid.ip("link", "del", "slc")
+        chain.a.send(frames[:50])
+        ns.until(lambda: False, 0.3)
+        chain.c.ip("link", "add", chain.c.dev, "type", "veth", "peer", "name", "slc", "netns", chain.mid.name)
+        chain.c.run(["ethtool", "-K", chain.c.dev, "gro", "on"])
+        chain.c.ip("link", "set", chain.c.dev, "up")
+        chain.mid.ip("link", "set", "slc", "up")
+        after = ns.until(lambda: alone(chain, p, frames))
+        ns.stop(p, signal.SIGINT)
+        r = Report(p)
+        tx = r.filters.get("tx", {})
+        ns.ok(before and after and r.adds_up() and tx["lost"]["reasons"].get("slc was down or gone", 0) >= 50,
+              f"{mode}: sent on by the kernel, when the interface is made anew; what came between is lost and counted",
+              f"{before} {after} {tx} {r.said[-3:]}")
+        chain.remove()
+
+
+def other_mtu():
+    chain = Chain()
+    p = chain.start("(rx slb direction=in) > (tx slc)")
+    long = [chain.frame(b"%d" % i, 2400) for i in range(100)]
+    def mtu(n):
+        for end, dev in ((chain.a, chain.a.dev), (chain.mid, "slb"), (chain.mid, "slc"), (chain.c, chain.c.dev)):
+            end.ip("link", "set", dev, "mtu", str(n))
+    mtu(3000)
+    grown = ns.until(lambda: alone(chain, p, long))
+    chain.mid.ip("link", "set", "slc", "mtu", "1000")
+    ns.until(lambda: False, 0.3)
+    chain.a.send(long)
+    ns.until(lambda: False, 0.3)
+    ns.stop(p, signal.SIGINT)
+    r = Report(p)
+    tx = r.filters.get("tx", {})
+    ns.ok(grown and r.adds_up() and tx["lost"]["reasons"].get("larger than the MTU of slc", 0) >= 100,
+          "the kernel's form follows the MTU of the interface", f"{grown} {tx} {r.said[-3:]}")
+    chain.remove()
+
+
 def main():
     why = ns.probe("bpf", "ethtool")
     if why or not os.path.exists(ns.STREAMLINE):
@@ -163,6 +178,8 @@ def main():
     no_gro()
     undecided()
     copies()
+    other_device()
+    other_mtu()
     ns.finish()
 
 

@@ -22,6 +22,7 @@ import ns
 
 SO_TIMESTAMPNS = 35
 WEB = os.path.join(ns.ROOT, "tests/golden/web.pcap")
+WAY = ""	# a way that every tx here is told to take: " via=xsk"
 
 
 def write_pcap(path, packets, link=1):
@@ -80,7 +81,7 @@ def full_speed(pair, scratch):
     want = read_pcap(WEB)
     with pair.b.socket() as s:
         # recorded on loopback, where checksums are never finished
-        r = run(pair.a, f"(pcapin {WEB}) > (tx {pair.a.dev} finish=off)")
+        r = run(pair.a, f"(pcapin {WEB}) > (tx {pair.a.dev}{WAY} finish=off)")
         got = pair.b.receive(s, len(want))
     ns.ok(got == want, "a capture arrives, each byte of it, in order", r.why())
     ns.ok(r.status == 0 and r.adds_up() and r.filters["tx"]["out"]["blocks"] == len(want)
@@ -91,7 +92,7 @@ def full_speed(pair, scratch):
     write_pcap(path, [(10**18 + i, f) for i, f in enumerate(many)])
     for qdisc in ("normal", "bypass"):
         before = pair.b.counters()
-        r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev} qdisc={qdisc})")
+        r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev}{WAY} qdisc={qdisc})")
         after = pair.b.counters()
         came = after["rx_packets"] - before["rx_packets"]
         size = after["rx_bytes"] - before["rx_bytes"]
@@ -174,21 +175,21 @@ def not_carried(pair, scratch):
     long = ns.udp(pair, b"long", size=1600)
     write_pcap(path, [(10**18, f) for f in (good, long, good, b"short", good)])
     with pair.b.socket() as s:
-        r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev})")
+        r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev}{WAY})")
         got = pair.b.receive(s, 3)
     ns.ok(got == [good] * 3 and r.status == 0 and r.adds_up() and r.lost()["blocks"] == 2
           and r.lost()["reasons"].get(f"larger than the MTU of {pair.a.dev}", 0) == 1
           and r.lost()["reasons"].get("shorter than a link header", 0) == 1,
           "frames too long or too short are lost with the reason, the others sent", r.why())
     write_pcap(path, [(10**18, good[14:])] * 4, link=101)
-    r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev})")
+    r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev}{WAY})")
     ns.ok(r.status == 1 and r.lost()["blocks"] == 4 and "link type" in " ".join(r.said),
           "packets without a link header are not sent on Ethernet", r.why())
     vlan = good[:12] + b"\x81\0\0\x07" + good[12:]
     full = ns.udp(pair, b"full", size=1514)
     full = full[:12] + b"\x81\0\0\x07" + full[12:]
     write_pcap(path, [(10**18, vlan), (10**18, full)])
-    r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev})")
+    r = run(pair.a, f"(pcapin {path}) > (tx {pair.a.dev}{WAY})")
     ns.ok(r.status == 0 and r.lost()["blocks"] == 0,
           "VLAN tags stay in the bytes, also of a full frame", r.why())
 
@@ -225,12 +226,12 @@ def finished(pair, scratch):
         frames = [tcp(pair, payload, v6), tcp(pair, payload, v6, False)]
         write_pcap(path, [(10**18, f) for f in frames])
         with pair.b.socket() as s:
-            r = run(pair.a, f"(pcapin {path}) > (tx {dev})")
+            r = run(pair.a, f"(pcapin {path}) > (tx {dev}{WAY})")
             got = pair.b.receive(s, 2)
         ns.ok(got == [frames[1]] * 2 and r.filters["tx"]["values"]["summed"] == 1,
               f"{name}: a checksum that was only begun is finished, one that was not stays", r.why())
         with pair.b.socket() as s:
-            r = run(pair.a, f"(pcapin {path}) > (tx {dev} finish=off)")
+            r = run(pair.a, f"(pcapin {path}) > (tx {dev}{WAY} finish=off)")
             got = pair.b.receive(s, 2)
         ns.ok(got == frames, f"{name}: finish=off leaves it as it is", r.why())
 
@@ -239,7 +240,7 @@ def finished(pair, scratch):
         for begun in (True, False):
             write_pcap(path, [(10**18, f) for f in (one, tcp(pair, payload, v6, begun), one)])
             with pair.b.socket() as s:
-                r = run(pair.a, f"(pcapin {path}) > (tx {dev})")
+                r = run(pair.a, f"(pcapin {path}) > (tx {dev}{WAY})")
                 got = pair.b.receive(s, 2 + -(-len(payload) // (1440 - 20 * v6 + 20)))
             joined, at, good = b"", 34 + 20 * v6, got[0] == got[-1] == one
             for f in got[1:-1]:
@@ -265,7 +266,7 @@ def slow_device(pair, scratch):
         ns.skip("a full queue makes the source wait", "no tbf here")
         return
     with pair.b.socket() as s:
-        r = run(pair.a, f"(pcapin {path}) > (tx {dev})")
+        r = run(pair.a, f"(pcapin {path}) > (tx {dev}{WAY})")
         got = pair.b.receive(s, len(frames))
     ns.ok(got == frames and r.status == 0 and r.filters["tx"]["values"]["waits"] > 0,
           "a full queue makes the source wait, and nothing is lost", f"{len(got)} came; {r.why()}")
@@ -276,7 +277,7 @@ def slow_device(pair, scratch):
     small, large = ns.udp(pair, b"small", size=100), ns.udp(pair, b"large", size=900)
     write_pcap(path, [(10**18, f) for f in [small, large, small] + [large] * 50 + [small]])
     with pair.b.socket() as s:
-        r = run(pair.a, f"(pcapin {path}) > (tx {dev})")
+        r = run(pair.a, f"(pcapin {path}) > (tx {dev}{WAY})")
         got = pair.b.receive(s, 3)
     ns.ok(got == [small] * 3 and r.status == 1 and r.adds_up()
           and r.lost()["reasons"].get("refused by the device", 0) == 51,
@@ -290,7 +291,7 @@ def start(pair, scratch, n=4000):
     write_pcap(path, [(10**18 + i * 10**6, ns.udp(pair, str(i).encode())) for i in range(n)])
     before = pair.b.counters()["rx_packets"]
     p = pair.a.start([ns.STREAMLINE, "run", "-q", "--json",
-                      f"(pcapin {path}) > (rate 1x) > (tx {pair.a.dev})"])
+                      f"(pcapin {path}) > (rate 1x) > (tx {pair.a.dev}{WAY})"])
     return p, lambda: pair.b.counters()["rx_packets"] - before
 
 
@@ -338,7 +339,7 @@ def ns_sleep(seconds):
 
 def refused(pair):
     def check(*argv):
-        return pair.a.run([*argv, ns.STREAMLINE, "check", f"(pcapin {WEB}) > (tx {pair.a.dev})"],
+        return pair.a.run([*argv, ns.STREAMLINE, "check", f"(pcapin {WEB}) > (tx {pair.a.dev}{WAY})"],
                           check=False)
     p = pair.a.run([ns.STREAMLINE, "check", f"(pcapin {WEB}) > (tx slaa)"], check=False)
     ns.ok(p.returncode == 2 and "E209" in p.stderr and f"did you mean '{pair.a.dev}'?" in p.stderr,
