@@ -201,5 +201,13 @@ const struct sl_code sl_codes_graph[] = {
 	     "(tcp) > (count); (u: udp)\n",
 	     "(tcp) > (count); (u: udp) > (null)\n",
 	     "streamline graph 'REQUEST'"),
+	PAGE("E158", "what is sent is captured again",
+	     "A source captures both directions of an interface, and its packets lead to a\n"
+	     "filter that sends on the same one. So each is sent, captured, and sent again,\n"
+	     "without end. It is a warning, since arrows may still end it. With direction=in\n"
+	     "the source sees only what others send.\n",
+	     "(rx eth0) > (tx eth1); (rx eth1) > (tx eth0)\n",
+	     "(rx eth0 direction=in) > (tx eth1); (rx eth1 direction=in) > (tx eth0)\n",
+	     "streamline plan 'REQUEST'"),
 	{ NULL, NULL }
 };

@@ -114,6 +114,11 @@ bool sl_live_inline(const struct sl_node *n)
 	return choice_is(n, "mode", "inline");
 }
 
+bool sl_live_sees_out(const struct sl_node *n)
+{
+	return !sl_live_inline(n) && !choice_is(n, "hook", "xdp") && !choice_is(n, "direction", "in");
+}
+
 static enum hook hook_of(const struct sl_node *n)
 {
 	return choice_is(n, "hook", "xdp") || sl_live_inline(n) ? HOOK_XDP : HOOK_TC;

@@ -224,6 +224,8 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 		r = sl_place(p, ds);
 	if (!r)
 		r = sl_effects(p, ds);
+	if (!r)
+		r = sl_echo(p->graph, ds);
 	if (r < 0) {
 		sl_plan_free(p);
 		return r;

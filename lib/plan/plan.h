@@ -75,6 +75,7 @@ int sl_project(struct sl_plan *p);			/* what of frames is read */
 int sl_place_kernel(struct sl_plan *p, struct sl_diags *ds);	/* what is in the kernel */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */
 int sl_effects(struct sl_plan *p, struct sl_diags *ds);	/* options: refused, or of no effect */
+int sl_echo(const struct sl_graph *g, struct sl_diags *ds);	/* what is sent and captured again */
 
 /* Does the stream leave its space, or its thread? */
 static inline bool sl_is_border(const struct sl_stream *s)
@@ -100,5 +101,7 @@ uint64_t sl_live_buffer(const struct sl_node *n);
 /* The interfaces of a live source, as its first parameter has them; "" if it has none. */
 const char *sl_live_device(const struct sl_node *n);
 bool sl_live_inline(const struct sl_node *n);
+/* Does it see what is sent on its interfaces? */
+bool sl_live_sees_out(const struct sl_node *n);
 
 #endif

@@ -28,7 +28,7 @@ def call(*args, text=None, **kw):
 
 
 def codes_in(err):
-    return re.findall(r"^error\[(E\d+)\]", err, re.M)
+    return re.findall(r"^(?:error|warning)\[(E\d+)\]", err, re.M)
 
 
 def say(ok, name, why=""):

@@ -169,6 +169,19 @@ def other_mtu():
     chain.remove()
 
 
+def echo():
+    chain = Chain()
+    for request, warned in (("(rx slb) > (tx slb)", True), ("(rx slb) > (tx slc); (rx slc) > (tx slb)", True),
+                            ("(rx any) > (tcp) > (tx slc)", True), ("(rx \"slb,slc\") > (tee slc) > (count)", True),
+                            ("(rx slb) > (tx slc); (rx slc) > (count)", False), (BRIDGE, False),
+                            ("(rx slb direction=in) > (tx slc); (rx slc direction=in) > (tx slb)", False),
+                            ("(rx slb direction=in) > (tx slb)", False)):
+        q = chain.plan(request)
+        ns.ok(q.returncode == 0 and ("warning[E158]" in q.stderr and "direction=in" in q.stderr) == warned,
+              f"{'warned of' if warned else 'no loop'}: {request}", q.stderr)
+    chain.remove()
+
+
 def main():
     why = ns.probe("bpf", "ethtool")
     if why or not os.path.exists(ns.STREAMLINE):
@@ -180,6 +193,7 @@ def main():
     copies()
     other_device()
     other_mtu()
+    echo()
     ns.finish()
 
 
