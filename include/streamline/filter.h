@@ -218,8 +218,9 @@ struct sl_filter_type {
 	/* Take every block of `in`. `in` is never empty. */
 	int (*work)(struct sl_filter *f, struct sl_batch *in);
 	/* A source: bring in up to `max` blocks with sl_block_new() and sl_emit().
-	 * Returns how many, 0 for none at present (after sl_wait_fd()), or
-	 * SL_EOF when there will be no more; a negative errno after sl_fail(). */
+	 * Returns how many, 0 when there are no more at present (after sl_wait_fd();
+	 * it may have brought some in), or SL_EOF when there will be no more; a
+	 * negative errno after sl_fail(). */
 	int (*pull)(struct sl_filter *f, unsigned int max);
 	/* The descriptor of sl_wait_fd() is ready (exec's output). As pull(). */
 	int (*ready)(struct sl_filter *f, unsigned int max);
@@ -426,6 +427,13 @@ void sl_segment_put(struct sl_filter *f, int seg);
 /* Call pull() (sources) or ready() when fd can be read (or written): level
  * triggered. One descriptor for each direction; fd -1 stops waiting for it. */
 int sl_wait_fd(struct sl_filter *f, int fd, bool for_write);
+
+/* The same at this time of CLOCK_MONOTONIC, if nothing is ready before: a call for whatever
+ * reason ends it. The last time that was said counts; 0: none. */
+void sl_wait_until(struct sl_filter *f, uint64_t ns);
+
+/* In pull() and ready(): is it called because a descriptor of sl_wait_fd() is ready? */
+bool sl_fd_ready(const struct sl_filter *f);
 
 /* The filter can't take more at present: sources are not pulled until it says
  * false. What is already under way still comes to work(). */

@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOOK_NS		20000u	/* while there is work, who else is ready is asked so often */
+
 static void take_reports(struct sl_run *r);
 
 static int run_setup(struct sl_run *r, const struct sl_plan *p)
@@ -139,6 +141,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 	int n;
 
 	i->f.cur = NULL;
+	i->wake_ns = 0;
 	sl_busy(&r->main, i);
 	n = i->f.type->pull(&i->f, batch_of(i));
 	sl_inst_push(i);
@@ -147,6 +150,7 @@ static bool pull(struct sl_run *r, struct sl_inst *i)
 	sl_account_check(i);
 	sl_shard_drain(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS);
 	sl_pool_settle(&r->main);
+	i->by_fd = false;
 	if (r->seq != before) {
 		sl_shard_tick(&r->main, r->n_workers ? SL_PARTS(0) : SL_ALL_PARTS, r->seq - 1, r->now_ns);
 		if (r->n_workers)
@@ -250,24 +254,24 @@ static int outcome(struct sl_run *r)
 }
 
 /* Sleep until something may be done. With workers: announce it, look once more. */
-static void nap(struct sl_run *r, int timeout_ms)
+static void nap(struct sl_run *r, int64_t timeout_ns)
 {
 	if (!r->n_workers) {
-		sl_loop_events(r, timeout_ms);
+		sl_loop_events(r, timeout_ns);
 		return;
 	}
 	atomic_exchange(&r->asleep, true);
 	if (advance(r))
-		timeout_ms = 0;
-	sl_loop_events(r, timeout_ms);
+		timeout_ns = 0;
+	sl_loop_events(r, timeout_ns);
 	atomic_exchange(&r->asleep, false);
 }
 
 int sl_run_step(struct sl_run *r, int timeout_ms)
 {
-	uint64_t until = sl_clock_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
-	uint64_t now;
-	bool moved;
+	uint64_t now = sl_clock_ns(), looked = now;
+	uint64_t until = now + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000u;
+	bool moved, over;
 
 	for (;;) {
 		moved = advance(r);
@@ -275,15 +279,19 @@ int sl_run_step(struct sl_run *r, int timeout_ms)
 			take_reports(r);
 		if (r->phase == SL_ENDED)
 			return outcome(r);
-		moved |= sl_loop_events(r, 0);
 		now = sl_clock_ns();
-		if (moved && (timeout_ms < 0 || now < until))
-			continue;
-		if (timeout_ms >= 0 && now >= until)
+		over = timeout_ms >= 0 && now >= until;
+		if (over || (moved && now - looked >= LOOK_NS)) {
+			looked = now;
+			moved |= sl_loop_events(r, 0);
+		}
+		if (over)
 			return 1;
+		if (moved)
+			continue;
 		if (!sl_loop_can_wait(r) && !atomic_load(&r->stop))
 			return 1;	/* only the program itself can bring more */
-		nap(r, timeout_ms < 0 ? -1 : (int)((until - now) / 1000000u) + 1);
+		nap(r, timeout_ms < 0 ? -1 : (int64_t)(until - now));
 	}
 }
 

@@ -165,6 +165,10 @@ struct sl_inst {
 	uint64_t done_bytes, total_bytes;
 	int fd[2];			/* read, write; -1 */
 	bool pending[2];		/* that descriptor is ready, nobody was called yet */
+	bool armed[2];			/* the loop hears of it */
+	uint64_t wake_ns;		/* of sl_wait_until(); 0: none */
+	bool due;			/* that time has come, nobody was called yet */
+	bool by_fd;			/* what sl_fd_ready() says */
 };
 
 struct sl_worker;
@@ -296,9 +300,9 @@ struct sl_run {
 
 int sl_loop_init(struct sl_run *r);
 void sl_loop_done(struct sl_run *r);
-/* Collect what is ready, waiting at most timeout_ms for it, and call the filters
- * that may go on. True when one was called. */
-bool sl_loop_events(struct sl_run *r, int timeout_ms);
+/* Collect what is ready, waiting at most timeout_ns for it (-1: as long as it takes), and call
+ * the filters that may go on. True when one was called. */
+bool sl_loop_events(struct sl_run *r, int64_t timeout_ns);
 bool sl_loop_can_wait(const struct sl_run *r);
 /* From now on (take) holds nothing up: nobody will take before the end. */
 void sl_unstall_takes(struct sl_run *r);
