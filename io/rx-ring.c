@@ -11,12 +11,12 @@
  *	 in use      let go      being read
  *	^ tail: stays here until w is let go
  *
- * When to look: batches make a packet cheap, so after a round the reader naps. The nap
- * grows while rounds bring little and shrinks when they bring much; a ring that
- * fills in the meantime rings the bell. When a nap brought nothing the reader sleeps until
- * the next packet, and costs nothing. Programs publish without a full fence, so one
- * packet may pass just as the reader lies down, neither seen nor rung for: it looks once more
- * after a millisecond.
+ * When to look: to be woken costs as much as hundreds of packets, so after a round the
+ * reader naps, so long that the next round should bring a sixteenth of a ring, and no longer
+ * than `delay`; a ring that fills in the meantime rings the bell. Where packets come less often
+ * than that, it sleeps until the next one, and costs nothing. Programs publish without a full
+ * fence, so one packet may pass just as the reader lies down, neither seen nor rung for: it
+ * looks once more after a millisecond.
  *
  * Where other processes read the same rings, nobody is waited for, and this reader copies packets
  * out as they do (kern/lapped.h).
@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,14 +39,16 @@
 #define WINDOWS		16u
 #define LENT		(1u << 24)	/* more than the blocks of a window */
 #define NAP_MIN_NS	50000
-#define MANY		512	/* blocks of a round that are worth coming soon for */
-#define FEW		64
+#define ROUND		16	/* a round is to bring this part of a ring */
 #define REPLAY_XDP_MAX	3500	/* longer ones would be fed cut */
 #define RING_BYTES	(8u << 20)	/* stays in a cache; all together take RINGS_BYTES at most */
 #define RINGS_BYTES	(256u << 20)
 #define NOD_NS		1000000
 #define WATCH_NS	100000000
-#define SYNC_NS		50000000u
+#define SYNC_NS		200000000u	/* counters of all CPUs cost more than a nap's packets do */
+#define CARE_NS		50000000u	/* the same where filters look after their forms */
+#define CLOCK_NS	1000000u
+#define SERVE_NS	100000000u
 #define POKE_NS		2000000u
 
 struct rings;
@@ -82,12 +83,15 @@ struct ring_rx {
 	uint64_t *nth;			/* of the packet of each CPU that was read last: how many came in */
 	unsigned int n_ifs;		/* that entries stand for */
 	int ifindex[RX_IFS_MAX];	/* where they are hooked; 0: nowhere */
-	int timer;
-	int64_t nap_ns;
+	uint64_t nap_ns;
 	bool napping, asleep;
 	unsigned int round;		/* blocks since the last nap */
+	uint64_t came_ns;		/* when there was something last */
+	bool often;			/* it comes more often than once in `delay` */
 	uint64_t to_real_ns;		/* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	uint64_t clock_ns;		/* when that was found */
 	uint64_t synced_ns;
+	bool stale;			/* something came since */
 	struct rx_replay *replay;	/* packets come from a file */
 	bool replay_us;			/* ... whose clock has microseconds */
 	bool watched;			/* filters look after their forms, also while nothing comes here */
@@ -96,6 +100,7 @@ struct ring_rx {
 	struct sl_klapped *lapped;	/* ... so this one does as they do */
 	bool over;			/* all that will be read has been read */
 	uint64_t fresh, poked_ns;	/* bytes since the last nap; when the others were told */
+	uint64_t served_ns;		/* when they were looked after */
 	bool woken;			/* it had been asleep */
 };
 
@@ -327,7 +332,6 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 
 	if (!s)
 		return -ENOMEM;
-	s->timer = -1;
 	rx->priv = s;
 	for (; s->n_ifs < rx->n_ifs; s->n_ifs++)
 		s->ifindex[s->n_ifs] = rx->ifs[s->n_ifs].ifindex;
@@ -339,9 +343,7 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 		return 0;
 	}
 	ifs = calloc(SL_K_STAGES, sizeof(*ifs));
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (!ifs || s->timer < 0) {
-		free(ifs);
+	if (!ifs) {
 		snprintf(why, size, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
@@ -357,8 +359,6 @@ static int ring_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
 		r = offer(f, rx, s, why, size);
 	if (!r)
 		r = rx_wait(f, rx, sl_kpart_fd(s->part));
-	if (!r)
-		r = rx_wait(f, rx, s->timer);
 	free(ifs);
 	return r;
 }
@@ -381,8 +381,6 @@ static void ring_close(struct sl_filter *f, struct rx *rx)
 	}
 	rings_put(s->rings);
 	free(s->nth);
-	if (s->timer >= 0)
-		close(s->timer);
 	free(s);
 	rx->priv = NULL;
 }
@@ -505,47 +503,57 @@ static void bring_up_to_date(struct sl_filter *f, struct rx *rx, struct ring_rx 
 	}
 }
 
-static void nap(struct rx *rx, struct ring_rx *s)
+static uint64_t longest_nap(const struct rx *rx)
 {
-	struct itimerspec t = { .it_value.tv_nsec = (long)s->nap_ns };
+	return rx->delay > NAP_MIN_NS ? (uint64_t)rx->delay : NAP_MIN_NS;
+}
 
-	(void)rx;
+/* So long that the next round brings what it should, if packets come as they did. */
+static void nap(struct sl_filter *f, struct rx *rx, struct ring_rx *s, uint64_t now)
+{
+	uint64_t want = s->ring[0].size / ROUND, most = longest_nap(rx);
+
+	if (s->fresh >= 2 * want)
+		s->nap_ns /= 2;
+	else if (2 * s->fresh <= want)
+		s->nap_ns *= 2;
+	else
+		s->nap_ns = s->nap_ns * want / s->fresh;
+	s->nap_ns = s->nap_ns < NAP_MIN_NS ? NAP_MIN_NS : s->nap_ns > most ? most : s->nap_ns;
 	sl_kpart_doze(s->part);
-	timerfd_settime(s->timer, 0, &t, NULL);
+	sl_wait_until(f, now + s->nap_ns);
 	s->napping = true;
+	s->round = 0;
+	s->fresh = 0;
 }
 
 /* Nothing to read now. True when something came after all. */
-static bool rest(struct rx *rx, struct ring_rx *s)
+static bool rest(struct sl_filter *f, struct rx *rx, struct ring_rx *s, uint64_t now)
 {
-	if (s->round) {
-		int64_t most = rx->delay > NAP_MIN_NS ? rx->delay : NAP_MIN_NS;
+	uint64_t most = longest_nap(rx);
 
-		if (s->round >= MANY)
-			s->nap_ns = s->nap_ns / 2;
-		else if (s->round < FEW)
-			s->nap_ns *= 2;
-		if (s->nap_ns < NAP_MIN_NS)
-			s->nap_ns = NAP_MIN_NS;
-		if (s->nap_ns > most)
-			s->nap_ns = most;
-		if (s->nap_ns > 999999999)
-			s->nap_ns = 999999999;
-		s->round = 0;
-		s->fresh = 0;
-		nap(rx, s);
+	if (s->round) {
+		s->often = (now - s->came_ns) / s->round < most;
+		s->came_ns = now;
+	}
+	if (s->often && now - s->came_ns < most) {
+		nap(f, rx, s, now);
 		return false;
 	}
 	s->nap_ns = NAP_MIN_NS;
+	s->round = 0;
+	s->fresh = 0;
+	s->often = false;
 	s->asleep = sl_kpart_sleep(s->part);
 	if (s->lapped && sl_klapped_ready(s->lapped))
 		return true;
-	if (s->asleep && (!s->nodding || s->watched)) {
-		struct itimerspec t = { .it_value.tv_nsec = s->nodding ? WATCH_NS : NOD_NS };
-
-		timerfd_settime(s->timer, 0, &t, NULL);
-		s->nodding = true;
-	}
+	if (!s->nodding)
+		sl_wait_until(f, now + NOD_NS);
+	else if (s->watched)
+		sl_wait_until(f, now + WATCH_NS);
+	else if (s->stale && now - s->synced_ns < SYNC_NS)
+		sl_wait_until(f, s->synced_ns + SYNC_NS);
+	s->nodding = true;
 	return !s->asleep;
 }
 
@@ -561,13 +569,9 @@ static void poke(struct ring_rx *s, uint64_t now)
 
 static void wake(struct ring_rx *s)
 {
-	uint64_t n;
-
 	if (s->napping || s->asleep)
 		sl_kpart_woken(s->part);
 	s->woken |= s->asleep;
-	if ((s->napping || s->nodding) && read(s->timer, &n, sizeof(n)) < 0)
-		n = 0;		/* the bell was first */
 	s->napping = s->asleep = false;
 }
 
@@ -638,7 +642,10 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 			give_back(s, i);
 	}
 	now = clock_at(CLOCK_MONOTONIC);
-	s->to_real_ns = clock_at(CLOCK_REALTIME) - now;
+	if (now - s->clock_ns > CLOCK_NS) {
+		s->to_real_ns = clock_at(CLOCK_REALTIME) - now;
+		s->clock_ns = now;
+	}
 	do {
 		while ((unsigned int)n < max) {
 			if (s->lapped ? !sl_klapped_next(s->lapped, &h) : !sl_kpart_next(s->part, &p))
@@ -646,18 +653,23 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 			r = s->lapped ? deliver_copy(f, s, &h) : deliver(f, s, &p);
 			if (r < 0)
 				return sl_fail(f, "E302", "no memory for blocks");
-			s->fresh += s->lapped ? h.size : 0;
+			s->fresh += s->lapped ? h.size : p.end - p.pos;
 			n++;
 		}
 		if (s->share && n)
 			poke(s, now);
 		s->nodding &= !n;
+		s->stale |= n > 0;
 		s->round += (unsigned int)n;
-	} while (!n && !drain && rest(rx, s));
-	if (s->share && (!n || now - s->synced_ns > SYNC_NS))
+		rx->rests = !drain && (unsigned int)n < max && !rest(f, rx, s, now);
+	} while (!n && !drain && !rx->rests);
+	if (s->share && (rx->stirred || now - s->served_ns > SERVE_NS)) {
+		s->served_ns = now;
 		rx_share_serve(s->share, now);
-	if (now - s->synced_ns > SYNC_NS || (!n && drain)) {
+	}
+	if (now - s->synced_ns >= (s->watched ? CARE_NS : SYNC_NS) || (!n && drain)) {
 		s->synced_ns = now;
+		s->stale = false;
 		sl_kernel_push_all(f);
 		bring_up_to_date(f, rx, s, !n && drain);
 	}
@@ -673,16 +685,10 @@ static void ring_stop(struct sl_filter *f, struct rx *rx)
 		sl_kpart_detach(s->part);
 }
 
+/* They are looked at by pull(), see SYNC_NS. */
 static void ring_stats(struct sl_filter *f, struct rx *rx)
 {
-	struct ring_rx *s = rx->priv;
-	uint64_t now = clock_at(CLOCK_MONOTONIC);
-
-	/* Counters of all CPUs cost more than a nap's packets do: not after each nap. */
-	if (!s->part || (s->napping && now - s->synced_ns < SYNC_NS))
-		return;
-	s->synced_ns = now;
-	bring_up_to_date(f, rx, s, false);
+	(void)f, (void)rx;
 }
 
 static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)

@@ -409,7 +409,8 @@ static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *e
 		sl_trouble(f, "E302", false, "%s is down", i->name);
 }
 
-/* Ten times a second: what became of the interfaces, and of the counters. */
+/* Ten times a second, and when something may have been said: what became of the interfaces, and
+ * of the counters. */
 static void look_around(struct sl_filter *f, struct rx *rx, bool now)
 {
 	struct timespec t;
@@ -421,6 +422,7 @@ static void look_around(struct sl_filter *f, struct rx *rx, bool now)
 	if (!now && at - rx->looked_ns < LOOK_NS)
 		return;
 	rx->looked_ns = at;
+	rx->stirred = false;
 	while (rx->watch && sl_ifwatch_next(rx->watch, &ev) == 1)
 		heard(f, rx, &ev);
 	rx->carrier->stats(f, rx);
@@ -431,6 +433,8 @@ static int rx_pull(struct sl_filter *f, unsigned int max)
 	struct rx *rx = sl_state(f);
 	int n;
 
+	rx->stirred |= sl_fd_ready(f);
+	rx->rests = false;
 	if (sl_stopping(f) && !rx->stopped) {
 		rx->stopped = true;
 		rx->carrier->stop(f, rx);
@@ -438,8 +442,8 @@ static int rx_pull(struct sl_filter *f, unsigned int max)
 	n = rx->carrier->pull(f, rx, max, rx->stopped);
 	if (n > 0)
 		sl_count_add(&rx->packets, (uint64_t)n);
-	look_around(f, rx, n == 0);
-	return n;
+	look_around(f, rx, rx->rests ? rx->stirred : n == 0);
+	return rx->rests && n > 0 ? 0 : n;
 }
 
 static bool rx_iface(const struct sl_filter *f, unsigned int i, struct sl_iface_info *out)

@@ -47,6 +47,8 @@ struct rx {
 	int waits[4];			/* descriptors in it */
 	struct sl_ifwatch *watch;
 	bool stopped;			/* no more packets come in */
+	bool rests;			/* set by pull(): nothing is left, the carrier saw to being woken */
+	bool stirred;			/* a descriptor was ready since interfaces were last looked at */
 	uint64_t looked_ns;		/* when interfaces and counters were last looked at */
 	char took[256];			/* "packet socket (TPACKET_V3): arena: ..." */
 };
@@ -59,9 +61,10 @@ struct rx_carrier {
 	 * reason in why (plain words; nothing is left behind).
 	 */
 	int (*open)(struct sl_filter *f, struct rx *rx, char *why, size_t size);
-	/* As sl_filter_type's pull(): emits at most max blocks; 0 after it saw to being
-	 * woken by rx_wait(). With `drain` set nothing new comes in (detached):
-	 * gives what is still there, then SL_EOF. */
+	/* As sl_filter_type's pull(): emits at most max blocks and says how many; with 0, or
+	 * any number and rx->rests set, it saw to being woken by rx_wait() or
+	 * sl_wait_until(). With `drain` set nothing new comes in (detached): gives what is
+	 * still there, then SL_EOF. */
 	int (*pull)(struct sl_filter *f, struct rx *rx, unsigned int max, bool drain);
 	/* Stop taking packets in; what was taken can still be pulled. */
 	void (*stop)(struct sl_filter *f, struct rx *rx);
