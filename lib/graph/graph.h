@@ -115,7 +115,7 @@ struct sl_stream {
 	const char *carrier;		/* "call", "ring", "arena ring", "tail call" */
 	unsigned int copies;
 	uint32_t need_bytes;		/* of each frame, behind a border of the kernel; 0: all */
-	bool need_headers;		/* all that is read there are headers that were found */
+	bool need_headers;		/* and all bytes up to the payload, or all there are if it has none */
 };
 
 struct sl_graph {

@@ -31,6 +31,7 @@
 #define SL_K_PENDING	16	/* branches that wait */
 #define SL_K_SPARE	(80u << 10)	/* behind a ring's data: the largest record fits in */
 #define SL_K_SEQ_BITS	48	/* of a record's number, where all CPUs write one ring; above: which CPU */
+#define SL_K_FOUND	1u		/* SL_B_DECODED */
 #define SL_K_NONE	0xffffffffu
 #define SL_K_SHARED	255u	/* border of entries that are for other processes */
 #define SL_K_SOLE	0x80000000u
@@ -63,6 +64,9 @@ struct sl_karrow {
 	__u32 stream;		/* where it is counted */
 	__u32 need;		/* most bytes of the frame that are wanted behind a border */
 	__u8 plain, any, other, n_terms;
+	__u8 headers;		/* ... and all up to the payload; all there is, if none is found */
+	__u8 find;		/* ... which is looked for, if nobody did yet */
+	__u8 pad[2];
 	struct sl_kterm terms[SL_K_TERMS];
 };
 
@@ -73,6 +77,7 @@ struct sl_kconf {
 	__u32 self;		/* where this stage is counted */
 	__u32 commit;		/* index of the commit stage */
 	__u32 up, up_stream;	/* border to its own C form, where that is counted; SL_K_NONE: it has none */
+	__u32 find;		/* arrows (bits) for which headers are looked for */
 	__u32 n_arrows;
 	struct sl_karrow arrows[SL_K_ARROWS];
 };

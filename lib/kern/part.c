@@ -121,6 +121,15 @@ static void base_conf(const struct sl_kpart *p, struct sl_kconf *c, unsigned int
 	}
 }
 
+static void set_arrows(struct sl_kconf *c, const struct sl_kstage *s)
+{
+	c->n_arrows = s->n_arrows;
+	memcpy(c->arrows, s->arrows, sizeof(s->arrows));
+	for (unsigned int i = 0; i < s->n_arrows; i++)
+		if (s->arrows[i].find)
+			c->find |= 1u << i;
+}
+
 struct load {			/* an object on its way */
 	const char *form, *program;
 	unsigned int stage;	/* n_stages: the commit stage */
@@ -320,12 +329,21 @@ static int load_stage(struct sl_kpart *p, unsigned int i, struct sl_kpart_error 
 			l.conf.up = s->up;
 			l.conf.up_stream = s->up_stream;
 		}
-		l.conf.n_arrows = s->n_arrows;
-		memcpy(l.conf.arrows, s->arrows, sizeof(s->arrows));
+		set_arrows(&l.conf, s);
 		fd = load_object(p, &l, e);
 	}
 	sl_kernel_done(&said);
 	return fd < 0 ? fd : join(p, i, fd, e);
+}
+
+/* Some stage looks for headers by itself, to cut a frame behind them. */
+static bool looks_for_headers(const struct sl_kpart *p)
+{
+	for (unsigned int i = 0; i < p->o.n_stages; i++)
+		for (unsigned int a = 0; a < p->stages[i].n_arrows; a++)
+			if (p->stages[i].arrows[a].find)
+				return true;
+	return false;
 }
 
 static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *at, bool egress,
@@ -333,7 +351,7 @@ static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *a
 {
 	const struct sl_kstage *s = &p->stages[i];
 	struct sl_kentrance entrance = {
-		.replay = !at->ifindex, .shared = p->o.shared, .snap = s->snap, .window = p->o.window,
+		.replay = !at->ifindex, .shared = p->o.shared, .snap = s->snap, .window = p->o.window || looks_for_headers(p),
 		.link = at->link, .iface = at->iface,
 		.flags = !at->ifindex ? 0 : egress ? SL_B_OUT : SL_B_IN,
 	};
@@ -345,8 +363,7 @@ static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *a
 	int fd;
 
 	base_conf(p, &l.conf, i);
-	l.conf.n_arrows = s->n_arrows;
-	memcpy(l.conf.arrows, s->arrows, sizeof(s->arrows));
+	set_arrows(&l.conf, s);
 	fd = load_object(p, &l, e);
 	if (fd < 0)
 		return fd;

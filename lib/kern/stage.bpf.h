@@ -186,6 +186,9 @@ static __always_inline int sl_karrow_takes(const volatile struct sl_karrow *a, i
 	return sl_karrow_takes_terms(a, port, class);
 }
 
+/* kern/decode.bpf.h: where only headers are wanted behind a border, they are looked for here. */
+static __always_inline void sl_kdecode(struct sl_k *k);
+
 /* A block that was to cross a border does not: it is lost, see struct sl_kscratch. */
 static __always_inline void sl_krefuse(struct sl_kscratch *s, __u32 stream, __u32 stage, __u32 len)
 {
@@ -198,12 +201,17 @@ static __always_inline void sl_krefuse(struct sl_kscratch *s, __u32 stream, __u3
 }
 
 /* A border is crossed: remember how; the bytes follow once, in the commit stage. */
-static __always_inline void sl_kcross(struct sl_k *k, __u32 border, __u32 stream, __u32 need, __u32 sole)
+static __always_inline void sl_kcross(struct sl_k *k, __u32 border, __u32 stream, __u32 need, __u32 headers,
+				      __u32 sole)
 {
 	struct sl_kscratch *s = k->s;
 	struct sl_kblock *b = k->b;
 	__u32 n = s->frame.n_entries, want = b->frame_len < need ? b->frame_len : need;
 
+	if (headers && !(b->flags & SL_K_FOUND && b->l4 && b->payload))
+		want = b->frame_len;
+	else if (headers && want < b->payload)
+		want = b->payload;
 	if (n >= SL_K_ENTRIES) {
 		sl_krefuse(s, stream, conf.self | sole, b->len);
 		return;
@@ -261,7 +269,7 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		sl_ktally_add(&s->counts[self].out, len);
 		if (stream < SL_K_STREAMS)
 			sl_ktally_add(&s->moved[stream], len);
-		sl_kcross(k, conf.up, stream, 0xffff, SL_K_SOLE);
+		sl_kcross(k, conf.up, stream, 0xffff, 0, SL_K_SOLE);
 		if (s->verdict == conf.pass)
 			s->verdict = conf.swallow;
 		return sl_kfinish(k);
@@ -282,6 +290,8 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		sl_ktally_add(port == 0 && !conf.n_arrows ? &s->counts[self].out : &s->counts[self].filtered, len);
 		return sl_kfinish(k);
 	}
+	if (conf.find & (__u32)taken)
+		sl_kdecode(k);
 	sl_ktally_add(&s->counts[self].out, len);
 	sole = taken & (taken - 1) ? 0 : SL_K_SOLE;
 	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
@@ -293,7 +303,7 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		if (stream < SL_K_STREAMS)
 			sl_ktally_add(&s->moved[stream], len);
 		if (a->stage == SL_K_NONE) {
-			sl_kcross(k, a->border, stream, a->need, sole);
+			sl_kcross(k, a->border, stream, a->need, a->headers, sole);
 			if (s->verdict == conf.pass)
 				s->verdict = conf.swallow;
 			continue;
@@ -328,5 +338,7 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		return sl_kleave(&k, work(&k)); \
 	} \
 	char sl_license[] SEC("license") = "Dual BSD/GPL"
+
+#include "kern/decode.bpf.h"
 
 #endif

@@ -68,6 +68,8 @@ static void json_node(struct sl_json *j, const struct sl_node *n)
 
 static void json_stream(struct sl_json *j, const struct sl_stream *s)
 {
+	char text[48];
+
 	sl_json_open(j, '{');
 	sl_json_kstr(j, "name", s->name);
 	sl_json_kstr(j, "from", s->from->name);
@@ -80,7 +82,7 @@ static void json_stream(struct sl_json *j, const struct sl_stream *s)
 	sl_json_kbool(j, "border", sl_is_border(s));
 	sl_json_ku64(j, "copies", s->copies);
 	sl_json_kstr(j, "bytes", !s->from->in_kernel || s->to->in_kernel ? NULL :
-		     s->need_bytes ? "none" : s->need_headers ? "headers" : "all");
+		     sl_carried_words(s, text, sizeof(text)));
 	sl_json_close(j, '}');
 }
 

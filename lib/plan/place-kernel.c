@@ -335,11 +335,21 @@ static double share_of(const struct sl_plan *p, const struct sl_stream *s)
 	return pass / (tagged + 1);
 }
 
+/* Of a frame that crosses the border here. */
+static double carried_bytes(const struct sl_stream *s, double frame)
+{
+	double bytes = s->need_bytes ? s->need_bytes : frame;
+
+	if (s->need_headers && bytes < SL_HEADERS_BYTES)
+		bytes = SL_HEADERS_BYTES;
+	return bytes < frame ? bytes : frame;
+}
+
 static void fill_node(struct job *j, const struct sl_node *n, unsigned int k)
 {
 	const struct sl_plan *p = j->p;
 	const struct sl_cost_filter c = sl_costs_filter(p->costs, n->type->name);
-	double frame = p->costs->frame_bytes, bytes = frame, rate = j->spot[n->id].rate;
+	double frame = p->costs->frame_bytes, bytes, rate = j->spot[n->id].rate;
 	struct sl_solve_node *x = &j->node[k];
 
 	x->entry = !n->n_in;
@@ -355,8 +365,7 @@ static void fill_node(struct job *j, const struct sl_node *n, unsigned int k)
 
 		x->user += rate * (of_bytes(&socket->write, frame) + of_bytes(&socket->read, frame));
 	}
-	if (n->n_in && n->in[0]->need_bytes && n->in[0]->need_bytes < bytes)
-		bytes = n->in[0]->need_bytes;
+	bytes = n->n_in ? carried_bytes(n->in[0], frame) : frame;
 	x->write = of_bytes(&j->border->write, bytes);
 	x->read = of_bytes(&j->border->read, bytes);
 	if (n->wish && wants_kernel(n))

@@ -71,6 +71,7 @@ int sl_plan_reject(struct sl_plan *p, const char *node, const char *words);
 int sl_share(struct sl_plan *p);			/* prefixes written twice */
 int sl_early(struct sl_plan *p);			/* selections towards the source */
 int sl_merge(struct sl_plan *p);			/* two in a row that one can do */
+#define SL_HEADERS_BYTES	64	/* what headers are reckoned at */
 int sl_project(struct sl_plan *p);			/* what of frames is read */
 int sl_place_kernel(struct sl_plan *p, struct sl_diags *ds);	/* what is in the kernel */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */
@@ -87,6 +88,8 @@ static inline bool sl_is_border(const struct sl_stream *s)
 void sl_node_needs(const struct sl_node *n, void (*say)(void *arg, const char *text), void *arg);
 /* What was possible and was left, and why. */
 void sl_plan_not_chosen(const struct sl_plan *p, void (*say)(void *arg, const char *text), void *arg);
+/* How much of a frame crosses a border of the kernel: "all", "headers", "none", "first 64". */
+const char *sl_carried_words(const struct sl_stream *s, char *buf, size_t size);
 /* Was a wish (@space?) not met? */
 bool sl_wish_missed(const struct sl_node *n);
 /* "packet", "bytes", "record", "" */

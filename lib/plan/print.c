@@ -109,12 +109,28 @@ static void totals(const struct sl_graph *g, unsigned int *borders, unsigned int
 	}
 }
 
+const char *sl_carried_words(const struct sl_stream *s, char *buf, size_t size)
+{
+	if (!s->need_bytes)
+		return "all";
+	if (s->need_bytes == 1)
+		return s->need_headers ? "headers" : "none";
+	snprintf(buf, size, "first %u%s", s->need_bytes, s->need_headers ? " and headers" : "");
+	return buf;
+}
+
 /* "1 copy", and how much of a frame it is of */
 static void per_block(const struct sl_stream *s, char *buf, size_t size)
 {
-	snprintf(buf, size, "%u %s%s", s->copies, s->copies == 1 ? "copy" : "copies",
-		 !s->from->in_kernel || s->to->in_kernel ? "" : s->need_bytes ? ", not of its bytes" :
-		 s->need_headers ? ", of headers if found" : "");
+	const char *of = "";
+	char text[48], long_text[64];
+
+	if (s->from->in_kernel && !s->to->in_kernel && s->need_bytes) {
+		snprintf(long_text, sizeof(long_text), ", of its %s", sl_carried_words(s, text, sizeof(text)));
+		of = s->need_bytes == 1 && !s->need_headers ? ", not of its bytes" :
+		     s->need_bytes == 1 ? ", of headers if found" : long_text;
+	}
+	snprintf(buf, size, "%u %s%s", s->copies, s->copies == 1 ? "copy" : "copies", of);
 }
 
 static void print_borders(FILE *f, const struct sl_plan *p)

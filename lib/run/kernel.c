@@ -127,6 +127,11 @@ static unsigned int index_of(const struct sl_kernel_side *k, const struct sl_nod
 	return i;
 }
 
+static bool finds(const struct sl_node *n)
+{
+	return n->n_in && n->type->need == SL_NEED_HEADERS;
+}
+
 static int fill_arrow(const struct sl_kernel_side *k, const struct sl_stream *s, struct sl_karrow *a)
 {
 	const struct sl_tags *t = &s->tags;
@@ -136,6 +141,8 @@ static int fill_arrow(const struct sl_kernel_side *k, const struct sl_stream *s,
 	*a = (struct sl_karrow){
 		.stage = SL_K_NONE, .plain = t->plain, .any = t->any, .other = t->other,
 		.n_terms = (uint8_t)t->n_terms, .need = s->need_bytes ? s->need_bytes : NEED_ALL,
+		/* a form that reads headers has found them */
+		.headers = s->need_headers, .find = s->need_headers && !s->to->in_kernel && !finds(s->from),
 	};
 	for (unsigned int i = 0; i < t->n_terms; i++)
 		a->terms[i] = (struct sl_kterm){

@@ -44,6 +44,15 @@ REQUESTS = [
     "(tcp) > (sourceport) -80-> (print)",
     "(tcp) -80-> (a: count) > (b: count) > (c: count) > (pass) > (pcapout web.pcap)",
     "{ (tcp) -80-> (x: count); (udp) > (y: count) } > (print)",
+    # of a frame no more is carried than is read: headers, first bytes, nothing
+    "(ip) > (tcp) -80-> (count) > (null)",
+    "(bpf \"ip or ip6\") > (port) { -53-> (a: count) > (null); -else-> (sourceport) > (b: count) > (null) }",
+    "(count) > (tcp) > (flows) -flow-> (jsonout -)",
+    "(sample 2) > (udp) > (slice 50) > (print style=hex)",
+    "(slice 60) > (tcp) > (count) > (null)",
+    "(ether) -ip,ip6-> (vlan) > (count) > (null)",
+    "(tcp class=either) { -80-> (slice 100) > (pcapout web.pcap); > (flows) > (sourceport) > (count) > (null) }",
+    "(count) { > (icmp) > (a: count) > (null); > (ip) -tcp-> (slice 40) > (slice 30) > (pcapout x.pcap) }",
     # as many arrows and terms as there can be: what a verifier has to follow
     "(tcp class=either) { -1..10,20,30..40,80,100..200,443,1000..1100,!1050-> (a: count);"
     " -80,81,82,83,84,85,86,87-> (b: count); -!80,!443,!1..79-> (c: count); -1..79,81..442-> (d: count);"

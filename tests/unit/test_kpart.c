@@ -180,6 +180,49 @@ static void crosses_borders(enum sl_khook hook, enum sl_kcarrier carrier)
 	}
 }
 
+/* Where only headers are wanted, a frame is cut at its payload if that is found; it keeps its length. */
+static void cuts_to_headers(enum sl_khook hook, enum sl_kcarrier carrier)
+{
+	static const uint8_t ip[] = { 0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 53, 0, 53, 0, 0 };
+	enum { TCP = 6, UDP = 17, GRE = 47, LEN = 600 };
+	static const struct { uint16_t type; uint8_t proto; uint32_t want, stored; } cases[] = {
+		{ 0x0800, UDP, 1, 42 }, { 0x0800, TCP, 1, 54 }, { 0x0800, UDP, 100, 100 },
+		{ 0x0800, GRE, 1, 34 },			/* none is known behind it: all is payload */
+		{ 0x0806, 0, 1, LEN }, { 0x86dd, UDP, 50, LEN },	/* no header found, and a wrong one */
+	};
+	uint8_t frame[LEN];
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sl_kstage s = an_entry();
+		struct sl_kpart *p;
+		struct sl_kpacket k;
+
+		s.arrows[0].need = cases[i].want;
+		s.arrows[0].headers = s.arrows[0].find = 1;
+		p = make(&s, 1, hook, carrier);
+		if (!p)
+			return;
+		fill(frame, LEN, 3);
+		frame[12] = (uint8_t)(cases[i].type >> 8);
+		frame[13] = (uint8_t)cases[i].type;
+		memcpy(frame + 14, ip, sizeof(ip));
+		frame[14 + 2] = (LEN - 14) >> 8;
+		frame[14 + 3] = (LEN - 14) & 0xff;
+		frame[14 + 9] = cases[i].proto;
+		frame[34 + 4] = (LEN - 34) >> 8;
+		frame[34 + 5] = (LEN - 34) & 0xff;
+		frame[34 + 12] = 5 << 4;
+		CHECK_EQ(feed(p, frame, LEN), 0);
+		CHECK_EQ(sl_kpart_next(p, &k), 1);
+		CHECK_EQ(k.frame->stored, cases[i].stored);
+		CHECK_EQ(k.entries[0].frame_len, LEN);
+		CHECK_EQ(k.entries[0].len, LEN);
+		CHECK(!memcmp(k.bytes, frame, cases[i].stored));
+		sl_kpart_release(p, k.ring, k.end);
+		sl_kpart_free(p);
+	}
+}
+
 static void wakes(enum sl_khook hook, enum sl_kcarrier carrier)
 {
 	struct sl_kstage s = an_entry();
@@ -306,6 +349,7 @@ static void two_cpus(enum sl_khook hook, enum sl_kcarrier carrier)
 EACH(frames_come_through_unchanged, passes_frames)
 EACH(a_full_ring_refuses_and_counts, refuses_when_full)
 EACH(a_packet_crosses_several_borders, crosses_borders)
+EACH(what_is_read_is_copied, cuts_to_headers)
 EACH(two_cpus_at_once, two_cpus)
 EACH(a_packet_wakes_a_sleeper, wakes)
 EACH(a_quarter_wakes_a_napper, wakes_a_napper)
