@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +19,8 @@
 
 #define READERS_MAX	64
 #define LOOK_NS		50000000u
+#define LOCK_TRIES	300		/* naps of LOCK_US: who holds it binds a socket, no more */
+#define LOCK_US		10000
 #define GROUP		"streamline"
 #define RINGS_MAX	4096u
 #define RING_MIN	4096u
@@ -69,7 +72,7 @@ static int address(const char *name, struct sockaddr_un *a, bool make)
 	return r < 0 || (size_t)r >= sizeof(a->sun_path) ? -ENAMETOOLONG : 0;
 }
 
-/* Somebody who listens there, or only what he left? */
+/* Somebody who listens there, or only what he left? Without a doubt only where the kernel refuses. */
 static bool in_use(const struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -77,20 +80,42 @@ static bool in_use(const struct sockaddr_un *a)
 
 	if (fd < 0)
 		return true;
-	used = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 || errno == EAGAIN;
+	used = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 || (errno != ECONNREFUSED && errno != ENOENT);
 	close(fd);
 	return used;
 }
 
-static int listen_at(struct rx_share *s, const struct sockaddr_un *a)
+/*
+ * One at a time from looking whether a name is free until listening by it: of several who find
+ * what a dead one left, the second would else take away what the first has just put there. The
+ * file stays, empty; the lock goes with its owner, however he ends. Only who may bind may open it.
+ */
+static int lock_folder(const struct sockaddr_un *a)
 {
-	struct group *g = getgrnam(GROUP);
+	char path[sizeof(a->sun_path) + 8];
+	int fd, n = (int)(strrchr(a->sun_path, '/') - a->sun_path);
+
+	snprintf(path, sizeof(path), "%.*s/.lock", n, a->sun_path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	for (unsigned int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		int r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+
+		if (i == LOCK_TRIES || (r != -EBUSY && r != -EINTR)) {
+			close(fd);
+			return r;
+		}
+		usleep(LOCK_US);
+	}
+	return fd;
+}
+
+static int take_name(struct rx_share *s, const struct sockaddr_un *a)
+{
 	mode_t before;
 	int r;
 
-	s->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd < 0)
-		return -errno;
 	if (access(a->sun_path, F_OK) == 0) {
 		if (in_use(a))
 			return -EADDRINUSE;
@@ -102,9 +127,25 @@ static int listen_at(struct rx_share *s, const struct sockaddr_un *a)
 	if (r < 0)
 		return r;
 	snprintf(s->path, sizeof(s->path), "%s", a->sun_path);
-	if (g && geteuid() == 0 && chown(s->path, 0, g->gr_gid) < 0)
-		return -errno;
 	return listen(s->fd, 8) < 0 ? -errno : 0;
+}
+
+static int listen_at(struct rx_share *s, const struct sockaddr_un *a)
+{
+	struct group *g = getgrnam(GROUP);
+	int lock, r;
+
+	s->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return -errno;
+	lock = lock_folder(a);
+	if (lock < 0)
+		return lock;
+	r = take_name(s, a);
+	close(lock);
+	if (!r && g && geteuid() == 0 && chown(s->path, 0, g->gr_gid) < 0)
+		return -errno;
+	return r;
 }
 
 int rx_share_open(const char *name, const struct rx_hello *hello, int map_fd, struct rx_share **out,
@@ -126,6 +167,7 @@ int rx_share_open(const char *name, const struct rx_hello *hello, int map_fd, st
 		snprintf(why, size, "cannot be shared as '%s': %s", name,
 			 r == -EINVAL ? "a name has letters, digits, '-', '_' and '.'" :
 			 r == -EADDRINUSE ? "another capture has this name" :
+			 r == -EBUSY ? "another capture that begins holds the lock of the names" :
 			 r == -ENOENT ? "XDG_RUNTIME_DIR is not set" : strerror(-r));
 		rx_share_close(s);
 		return r;
@@ -243,10 +285,11 @@ void rx_share_close(struct rx_share *s)
 {
 	if (!s)
 		return;
-	if (s->fd >= 0)
-		close(s->fd);
+	/* in this order: once closed the name is anybody's, and what is there may be his */
 	if (*s->path)
 		unlink(s->path);
+	if (s->fd >= 0)
+		close(s->fd);
 	for (unsigned int i = 0; i < READERS_MAX; i++)
 		if (s->reader[i] >= 0)
 			close(s->reader[i]);
