@@ -24,6 +24,9 @@
  * there. payload=printable adds the bytes as text with a dot for what is not
  * ASCII, payload=base64 all of them in base 64.
  *
+ * proc=yes adds the process whose socket a packet comes from or goes to, where that is known:
+ * "proc":{"name":"curl","pid":1234}. (print proc=yes) tells when it is.
+ *
  * Every line is valid JSON, whatever the packets hold. When the disk is full, or the
  * reader has gone, the output ends: objects counts what was written, and blocks
  * that come later are lost. A file is emptied when its first object is written.
@@ -33,6 +36,7 @@
 #include <time.h>
 
 #include "core/json.h"
+#include "owner.h"
 #include "textout.h"
 
 enum { PER_AUTO, PER_BLOCK, PER_FLOW };
@@ -44,7 +48,7 @@ struct jsonout {
 	const char *file;
 	int per, payload;
 	unsigned int type;		/* of what comes in */
-	bool per_flow, alert, classed;
+	bool per_flow, alert, classed, proc;
 	struct textout to;
 	struct sl_json j;
 	char *text;			/* payload, made printable */
@@ -65,6 +69,7 @@ static const struct sl_param jsonout_params[] = {
 		  .help = "one object for each block, or each flow"),
 	SL_CHOICE(struct jsonout, payload, .choices = jsonout_payload, .def = PAYLOAD_OFF,
 		  .help = "the bytes too, as text or in base 64"),
+	SL_SWITCH(struct jsonout, proc, .help = "the process whose socket it is, of packets that are captured here"),
 	{ }
 };
 
@@ -195,6 +200,20 @@ static void put_addresses(struct sl_json *j, const struct sl_block *b, const str
 		sl_json_kstr(j, "community_id", text);
 }
 
+static void put_owner(struct sl_filter *f, struct sl_json *j, const struct sl_block *b, const struct sl_tuple *t)
+{
+	struct sl_owner who;
+
+	if (!owner_of(f, b, t, &who))
+		return;
+	sl_json_key(j, "proc");
+	sl_json_open(j, '{');
+	sl_json_kstr(j, "name", who.name);
+	if (who.pid)
+		sl_json_ku64(j, "pid", who.pid);
+	sl_json_close(j, '}');
+}
+
 static bool text_room(struct jsonout *o, size_t n)
 {
 	char *more;
@@ -264,6 +283,8 @@ static void put_object(struct sl_filter *f, struct jsonout *o, struct sl_block *
 	sl_json_kstr(j, "event_type", o->alert ? "alert" : o->type == SL_BYTES ? "stream" : "packet");
 	if (t)
 		put_addresses(j, b, t);
+	if (t && o->proc)
+		put_owner(f, j, b, t);
 	if (o->type == SL_PACKET) {
 		sl_json_ku64(j, "pcap_cnt", sl_seq(f) + 1);
 		sl_json_ku64(j, "length", b->wire_len);
@@ -355,6 +376,8 @@ static int jsonout_open(struct sl_filter *f)
 	o->alert = kind == SL_CLASS_GROUP;
 	o->to.file = o->file;
 	o->to.what = "objects";
+	if (o->proc)
+		sl_owner_want(f);
 	o->to.written = &o->objects;
 	return textout_open(f, &o->to);
 }

@@ -475,6 +475,28 @@ uint64_t sl_brought_in(const struct sl_filter *f);
 /* What is known of interface number i of the one source whose packets come here; false when
  * there are several sources, or nothing is known. For filters of the main thread (sinks). */
 bool sl_iface_info(struct sl_filter *f, unsigned int i, struct sl_iface_info *out);
+/*
+ * The process that owns the socket of a packet: who made it, connected it or accepted the connection.
+ * want() in open(): from now on it is found out, which costs something for each socket; where packets
+ * come from no interface of this machine it does nothing. find(): true when it is known; what
+ * can't be known for sure is left out, also pid alone. Of a packet on its way out (flags SL_B_OUT)
+ * the sender's, of one that came in (SL_B_IN) the receiver's, else that of the end that is here.
+ * For filters of the main thread.
+ */
+struct sl_owner_ask {
+	uint8_t src[16], dst[16];	/* of IPv4: 4 bytes, zeros behind */
+	uint16_t sport, dport;		/* host order */
+	uint8_t v6, proto;
+	uint16_t flags, iface;		/* as blocks have them */
+	uint64_t time_ns;		/* of the packet */
+};
+struct sl_owner {
+	char name[16];
+	uint32_t pid;			/* 0: not known, as several processes have it */
+};
+void sl_owner_want(struct sl_filter *f);
+bool sl_owner_find(struct sl_filter *f, const struct sl_owner_ask *q, struct sl_owner *out);
+
 /* Has the node arrows coming in, arrows going out? (exec is a source without the first) */
 bool sl_has_input(const struct sl_filter *f);
 bool sl_has_output(const struct sl_filter *f);

@@ -16,6 +16,7 @@
 #include "core/human.h"
 #include "doctor/doctor.h"
 #include "kern/ask.h"
+#include "kern/owner.h"
 #include "kern/rights.h"
 
 #define XSK_BYTES	(64u << 20)	/* that AF_XDP may pin */
@@ -162,6 +163,21 @@ static void cap(struct sl_findings *fs, const char *group, enum sl_kcap c, const
 		sl_todo(f, "%s", c != SL_CAP_PACKET && ~sl_rights() & SL_R_PROGRAMS ? "see rights" : todo);
 }
 
+/* Tried whole: which of its parts a kernel lacks shows no other way. */
+static void owners(struct sl_findings *fs, const char *group)
+{
+	struct sl_kowners *o = NULL;
+	char why[160];
+	bool works = sl_kowners_new(&o, why, sizeof(why)) == 0;
+	struct sl_finding *f = sl_found(fs, group, "owners of sockets", works ? SL_WORKS_YES : SL_WORKS_NO, "%s",
+					works ? "processes behind packets (proc=yes), also short ones" : why);
+
+	if (!works)
+		sl_todo(f, "%s", ~sl_rights() & SL_R_PROGRAMS ? "see rights" :
+			"proc=yes misses sockets that are closed at once");
+	sl_kowners_free(o);
+}
+
 static void programs(struct sl_findings *fs)
 {
 	static const char group[] = "programs in the kernel";
@@ -175,7 +191,8 @@ static void programs(struct sl_findings *fs)
 	cap(fs, group, SL_CAP_ARRAY, "a ring in an array", "Linux 5.5 has it; until then rx takes a packet socket");
 	cap(fs, group, SL_CAP_RINGBUF, "wakes a reader that sleeps; also a ring (via=ringbuf)", "Linux 5.8 has it; without it no filter is in the kernel");
 	sl_found(fs, group, "type information", btf ? SL_WORKS_YES : SL_WORKS_INFO, btf ?
-		 "of the kernel is there (BTF)" : "of the kernel (BTF) is not there; nothing here needs it");
+		 "of the kernel is there (BTF)" : "of the kernel (BTF) is not there; only names of processes need it");
+	owners(fs, group);
 }
 
 static void hooks(struct sl_findings *fs)

@@ -102,6 +102,7 @@ void sl_run_free(struct sl_run *r)
 	if (r->main.run)
 		sl_shard_done(&r->main);
 	sl_kernel_end(r);
+	sl_owners_free(r->owners);
 	sl_loop_done(r);
 	if (r->segs.base)
 		sl_segs_done(&r->segs);

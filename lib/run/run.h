@@ -286,6 +286,7 @@ struct sl_run {
 	bool reach_stale;
 	bool no_takers;			/* see sl_unstall_takes() */
 	struct sl_kernel_side *kernel;	/* what is in the kernel; NULL: nothing */
+	struct sl_owners *owners;	/* of sockets; NULL: nobody asks */
 	/* ticks sent to the workers that not all have passed: [tick_done, n_ticks) */
 	struct sl_tick { uint64_t seq, now_ns; } *tick;
 	unsigned int n_ticks, ticks_size, tick_done;
@@ -315,6 +316,10 @@ static inline struct sl_inst *sl_inst(const struct sl_filter *f)
 {
 	return (struct sl_inst *)f;
 }
+
+/* ---- who owns the sockets of packets (owner.c) ----------------------- */
+
+void sl_owners_free(struct sl_owners *o);
 
 /* ---- ledger (account.c) ------------------------------------------- */
 
