@@ -106,7 +106,7 @@ static uint64_t clock_at(clockid_t id)
 /* The capture itself, of the borders that a packet crossed. */
 static const struct sl_kentry *entry_of(const struct sl_klapped_head *h)
 {
-	for (unsigned int i = 0; i < h->frame.n_entries; i++)
+	for (unsigned int i = 0; i < h->n_entries; i++)
 		if (h->entries[i].border == RX_SHARE_BORDER)
 			return &h->entries[i];
 	return NULL;

@@ -426,7 +426,7 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 	/* Blocks are numbered as if nothing had been screened out on the way. */
 	sl_kernel_skip(f, p->frame->nth - s->nth[p->cpu] - 1);
 	s->nth[p->cpu] = p->frame->nth;
-	for (unsigned int i = 0; i < p->frame->n_entries; i++) {
+	for (unsigned int i = 0; i < p->n_entries; i++) {
 		const struct sl_kentry *e = &p->entries[i];
 
 		if (!first) {
@@ -447,7 +447,7 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 		first = b;
 	}
 	if (first)
-		sl_kernel_cross(f, p->entries[p->frame->n_entries - 1].border, first);
+		sl_kernel_cross(f, p->entries[p->n_entries - 1].border, first);
 	return 0;
 }
 
@@ -462,7 +462,7 @@ static int deliver_copy(struct sl_filter *f, struct ring_rx *s, const struct sl_
 	sl_kernel_skip(f, h->frame.nth - s->nth[h->ring] - 1);
 	s->nth[h->ring] = h->frame.nth;
 	r->pos = h->pos + h->size;
-	for (unsigned int i = 0; i < h->frame.n_entries; i++) {
+	for (unsigned int i = 0; i < h->n_entries; i++) {
 		const struct sl_kentry *e = &h->entries[i];
 
 		if (e->border == SL_K_SHARED)

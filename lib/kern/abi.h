@@ -78,6 +78,7 @@ struct sl_kconf {
 	__u32 commit;		/* index of the commit stage */
 	__u32 up, up_stream;	/* border to its own C form, where that is counted; SL_K_NONE: it has none */
 	__u32 find;		/* arrows (bits) for which headers are looked for */
+	__u32 plain;		/* (capture.bpf.c) flags of its records */
 	__u32 n_arrows;
 	struct sl_karrow arrows[SL_K_ARROWS];
 };
@@ -85,7 +86,7 @@ struct sl_kconf {
 /* ... and of entries */
 struct sl_kentrance {
 	__u32 snap;		/* most bytes of a frame that are seen */
-	__u32 window;		/* 0: no stage looks into packets */
+	__u32 window;		/* some stage looks at the scratch area's window */
 	__u16 link, iface;	/* LINKTYPE_, number in its source */
 	__u16 flags;		/* SL_B_IN or SL_B_OUT */
 	__u16 replay;		/* the map `replay` says what else the packet is */
@@ -127,8 +128,13 @@ struct sl_ktally {
 	__u64 blocks, bytes;
 };
 
-struct sl_kcount {		/* of one stage */
-	struct sl_ktally in, out, filtered, lost;
+/*
+ * Of one stage, apart from what its arrows say: a chain would count each packet three times
+ * over. What came in was moved by the arrows that lead here; what went out of a stage that
+ * has one arrow was moved by that.
+ */
+struct sl_kcount {
+	struct sl_ktally out, filtered, lost;
 };
 
 /* ---- records ------------------------------------------------------- */
@@ -139,13 +145,19 @@ struct sl_kframe {		/* behind struct sl_dring_rec; then entries, then bytes */
 	__u32 wire_len;
 	__u32 stored;		/* bytes of the frame that follow */
 	__u16 link, iface, queue;
-	__u8 n_entries, flags;	/* enum sl_kframe_flag */
+	__u8 n_entries;		/* SL_K_PLAIN: the border */
+	__u8 flags;		/* enum sl_kframe_flag */
 };
 
 enum sl_kframe_flag {
 	SL_K_GSO	= 1,	/* several packets of the wire in one (GRO, TSO) */
 	SL_K_TAG	= 2,	/* its VLAN tag had been stripped and was put back */
+	SL_K_PLAIN	= 4,	/* no stage saw it: no entry follows; a border is crossed by all that is stored */
+	SL_K_TO_ALL	= 8,	/* ... and that to other processes as well */
+	SL_K_OUT	= 16,	/* which way a plain one came: SL_B_OUT and SL_B_IN ... */
+	SL_K_IN		= 32,
 };
+#define SL_K_WAY_SHIFT	4	/* ... shifted by so many bits */
 
 struct sl_kentry {		/* a border that the frame crosses */
 	__u32 class, flow_hash;

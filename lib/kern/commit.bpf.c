@@ -2,214 +2,18 @@
 /*
  * kern/commit.bpf.c -- the last stage: a packet goes into the ring, once
  *
- * Built twice, for rings in an arena and in an mmapable array, of the layout of
- * ring/layout.h. One ring a CPU, and stages run with soft interrupts off, so there is one writer and no lock.
- *
- *	claim  moves before the bytes are written: what lies `size` bytes before it
- *	       is not good any more
- *	head   moves when they are: a reader may look at them
- *
- * A packet for which an honoured reader has no room is refused and counted, for each
- * border that it was to cross.
+ * Built twice, for rings in an arena and in a mmapable array. A packet for which an
+ * honoured reader has no room is refused and counted, for each border that it was to
+ * cross.
  */
-#include "kern/commit.bpf.h"
-
-#define RING_ARRAY	1
-#define RING_ARENA	2
-
-#define BARRIER() asm volatile("" ::: "memory")
-
-/* The reader sleeps, or it naps and much has come: wake it, once. */
-static __always_inline void ring_bell(__u32 cpu, __u64 head)
-{
-	__u32 how;
-	struct sl_dring_ctl *c = sl_kasleep(&how), *own;
-
-	if (!c)
-		return;
-	if (how == SL_K_DOZE) {
-		own = bpf_map_lookup_elem(&control, &cpu);
-		if (!own || head - *(volatile __u64 *)&own->reader[0].tail < ring_conf.size / 4)
-			return;
-	}
-	sl_kwake(c);
-}
-
-/* The lowest tail of the readers that are waited for. */
-static __always_inline __u64 lowest_tail(const struct sl_dring_ctl *c, __u64 head)
-{
-	__u64 low = head, t;
-
-	SL_UNROLL for (int i = 0; i < SL_DRING_SLOTS; i++) {
-		if ((__u32)i >= *(const volatile __u32 *)&c->n_honoured)
-			break;
-		if (*(const volatile __u32 *)&c->reader[i].state != SL_DRING_HONOURED)
-			continue;
-		t = *(const volatile __u64 *)&c->reader[i].tail;
-		if ((__s64)(low - t) > 0)
-			low = t;
-	}
-	return low;
-}
-
-/* True when there is room for `need` bytes at `pos`. */
-static __always_inline int room(struct sl_kscratch *s, __u32 cpu, __u64 pos, __u64 need)
-{
-	const struct sl_dring_ctl *c;
-
-	if (pos + need - s->tail <= ring_conf.size)
-		return 1;
-	c = bpf_map_lookup_elem(&control, &cpu);
-	if (!c)
-		return 0;
-	s->tail = lowest_tail(c, pos);
-	return pos + need - s->tail <= ring_conf.size;
-}
-
-#if RING == RING_ARRAY
-
-struct {			/* a page for struct sl_dring_head, the data, the spare bytes */
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__uint(value_size, SL_DRING_DATA + SL_K_SPARE + 65536);
-} ring SEC(".maps");
-
-typedef __u8 *place;
-#define AT(type, p)	((type *)(p))
-
-static __always_inline place ring_of(__u32 cpu)
-{
-	return bpf_map_lookup_elem(&ring, &cpu);
-}
-
-/* The frame's bytes [from, from + n) to `to`: straight from the packet. */
-static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u32 n)
-{
-	if (SL_BOUND(n, FRAME_MAX))
-		sl_kload_raw(k->ctx, from, to, n);
-}
-
-#elif RING == RING_ARENA
-
-#define __arena __attribute__((address_space(1)))
-
-struct {
-	__uint(type, 33 /* BPF_MAP_TYPE_ARENA */);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-} ring SEC(".maps");
-
-typedef __u8 __arena *place;
-#define AT(type, p)	((type __arena *)(p))
-
-static __always_inline place ring_of(__u32 cpu)
-{
-	asm volatile("" : : "r"(&ring));	/* tells the verifier which arena */
-	return (place)(ring_conf.base + cpu * ring_conf.stride);
-}
-
-/*
- * Helpers do not write to arenas. What lies in one piece is copied by 64 bytes, the
- * rest through a buffer.
- */
-static __always_inline void put_direct(place to, const __u8 *p, const __u8 *end, __u32 n)
-{
-	__u64 __arena *q = (__u64 __arena *)to;
-	__u8 __arena *w;
-
-	for (int i = 0; i < 32; i++) {
-		const __u64 *v = (const __u64 *)p;
-
-		if (n < 64 || p + 64 > end)
-			break;
-		q[0] = v[0], q[1] = v[1], q[2] = v[2], q[3] = v[3];
-		q[4] = v[4], q[5] = v[5], q[6] = v[6], q[7] = v[7];
-		q += 8;
-		p += 64;
-		n -= 64;
-	}
-	for (int i = 0; i < 8; i++) {
-		if (n < 8 || p + 8 > end)
-			break;
-		*q++ = *(const __u64 *)p;
-		p += 8;
-		n -= 8;
-	}
-	w = (__u8 __arena *)q;
-	for (int i = 0; i < 8; i++) {
-		if (!n || p + 1 > end)
-			break;
-		*w++ = *p++;
-		n--;
-	}
-}
-
-struct bounce {
-	__u64 w[512];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct bounce);
-} bounce SEC(".maps");
-
-struct put {
-	void *ctx;
-	struct bounce *b;
-	__u64 to;		/* address in the arena */
-	__u32 from, left;
-};
-
-static long put_piece(__u32 i, struct put *p)
-{
-	__u64 __arena *q = (__u64 __arena *)p->to;
-	__u32 n = p->left < sizeof(p->b->w) ? p->left : (__u32)sizeof(p->b->w);
-
-	(void)i;
-	SL_OPAQUE(n);
-	if (!n || n > sizeof(p->b->w))
-		return 1;
-	if (sl_kload_raw(p->ctx, p->from, p->b->w, n))
-		return 1;
-	for (__u32 j = 0; j < 512 && j * 8 < n; j++)
-		q[j] = p->b->w[j];
-	p->to += n;
-	p->from += n;
-	p->left -= n;
-	return p->left == 0;
-}
-
-static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u32 n)
-{
-	__u32 zero = 0;
-	struct put p = { .ctx = k->ctx, .to = (__u64)to, .from = from, .left = n };
-
-	if (conf.hook == SL_K_XDP && !from) {
-		struct xdp_md *x = k->ctx;
-		const __u8 *d = (const __u8 *)(long)x->data, *end = (const __u8 *)(long)x->data_end;
-
-		if (n <= 2048) {
-			put_direct(to, d, end, n);
-			return;
-		}
-	}
-	p.b = bpf_map_lookup_elem(&bounce, &zero);
-	if (p.b)
-		bpf_loop(16, put_piece, &p, 0);
-}
-
-#endif
+#include "kern/ring.bpf.h"
 
 SEC("xdp") int commit(void *ctx)
 {
 	struct sl_k k = { .ctx = ctx, .s = sl_kscratch_get() };
 	struct sl_kscratch *s = k.s;
-	__u32 cpu = bpf_get_smp_processor_id(), n_entries, stored, skip = 0, off;
-	__u64 pos, need;
+	__u32 cpu = bpf_get_smp_processor_id(), n_entries, stored, skip = 0;
+	__u64 need;
 	place r, at;
 
 	if (!s || cpu >= ring_conf.n_cpus)
@@ -223,30 +27,16 @@ SEC("xdp") int commit(void *ctx)
 	stored = s->need > FRAME_MAX ? FRAME_MAX : s->need;
 	need = (sizeof(struct sl_dring_rec) + sizeof(struct sl_kframe) +
 		n_entries * sizeof(struct sl_kentry) + stored + 7) & ~7ull;
-	pos = s->pos;
-	if (!room(s, cpu, pos, need)) {
+	at = put_begin(s, cpu, r, need);
+	if (!at) {
 		AT(volatile struct sl_dring_head, r)->full++;
 		AT(volatile struct sl_dring_head, r)->full_bytes += stored;
 		return sl_krefuse_all(s);
 	}
-	AT(volatile struct sl_dring_head, r)->claim = pos + need;
-	BARRIER();
-	if (!s->frame.time_ns)
-		s->frame.time_ns = bpf_ktime_get_ns();
+	sl_ktime(&k);
 	s->frame.stored = stored;
-
-	off = (__u32)pos & (__u32)(ring_conf.size - 1);
-	SL_OPAQUE(off);
-	off &= (__u32)(ring_conf.size - 1);
-	at = r + SL_DRING_DATA + off;
-	AT(struct sl_dring_rec, at)->size = (__u32)need;
-	AT(struct sl_dring_rec, at)->len = (__u32)need - sizeof(struct sl_dring_rec);
-	AT(struct sl_dring_rec, at)->seq = s->seq;
-	at += sizeof(struct sl_dring_rec);
-	AT(struct sl_kframe, at)->time_ns = s->frame.time_ns;
-	AT(__u64, at)[1] = ((__u64 *)&s->frame)[1];
-	AT(__u64, at)[2] = ((__u64 *)&s->frame)[2];
-	AT(__u64, at)[3] = ((__u64 *)&s->frame)[3];
+	SL_UNROLL for (__u32 i = 0; i < sizeof(struct sl_kframe) / 8; i++)
+		AT(__u64, at)[i] = ((__u64 *)&s->frame)[i];
 	at += sizeof(struct sl_kframe);
 	for (__u32 i = 0; i < SL_K_ENTRIES; i++) {
 		const __u64 *e = (const __u64 *)&s->entries[i];
@@ -267,15 +57,7 @@ SEC("xdp") int commit(void *ctx)
 	SL_OPAQUE(stored);
 	if (stored >= skip && stored <= FRAME_MAX)
 		put_bytes(&k, at + skip, skip ? 12 : 0, stored - skip);
-	s->pos = pos + need;
-	s->seq++;
-	BARRIER();
-	AT(volatile struct sl_dring_head, r)->seq = s->seq;
-	if (ring_conf.weak_order)
-		__sync_fetch_and_add(&AT(struct sl_dring_head, r)->head, need);
-	else
-		AT(volatile struct sl_dring_head, r)->head = pos + need;
-	ring_bell(cpu, pos + need);
+	put_end(s, cpu, r, need);
 	return s->verdict;
 }
 

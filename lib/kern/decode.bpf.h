@@ -38,6 +38,14 @@ static __always_inline __u32 layers_forget(struct layers *d, __u32 x)
 
 static __always_inline const __u8 *layers_peek(struct layers *d, __u32 off, const __u32 n)
 {
+	if (conf.hook == SL_K_XDP) {
+		const __u8 *p;
+
+		if (!__builtin_constant_p(off) || off + n > d->b->frame_len)
+			return sl_kpeek(d->k, off, n);
+		p = sl_kplace(d->k->ctx, off, n);
+		return p ? p : sl_kpeek(d->k, off, n);
+	}
 	if (__builtin_constant_p(off) && off + n <= SL_K_WINDOW)
 		return off + n <= d->b->frame_len ? d->k->s->window + off : NULL;
 	return sl_kpeek(d->k, off, n);

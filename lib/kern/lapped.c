@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kern/part_int.h"
 #include "ring/layout.h"
 
 struct lap {
@@ -102,12 +103,19 @@ static void jump(struct sl_klapped *l, unsigned int i)
 	at->pos = to.pos;
 }
 
+/* Entries that follow the frame's header in the ring. */
+static unsigned int stored_entries(const struct sl_kframe *f)
+{
+	return f->flags & SL_K_PLAIN ? 0 : f->n_entries;
+}
+
 /* Is it a record? Whoever writes the ring is trusted no more than that. */
 static bool sound(const struct sl_dring_rec *rec, const struct sl_kframe *f)
 {
-	uint64_t need = sizeof(*rec) + sizeof(*f) + f->n_entries * sizeof(struct sl_kentry) + (uint64_t)f->stored;
+	unsigned int n = stored_entries(f);
+	uint64_t need = sizeof(*rec) + sizeof(*f) + n * sizeof(struct sl_kentry) + (uint64_t)f->stored;
 
-	return f->n_entries <= SL_K_ENTRIES && need <= rec->size && rec->size <= SL_K_SPARE && !(rec->size & 7);
+	return n <= SL_K_ENTRIES && need <= rec->size && rec->size <= SL_K_SPARE && !(rec->size & 7);
 }
 
 /* The header of the next record of ring i. 1, or 0: nothing there. */
@@ -127,7 +135,7 @@ static int look(struct sl_klapped *l, unsigned int i, struct sl_klapped_head *h,
 	h->ring = i;
 	h->pos = l->at[i].pos;
 	h->size = rec.size;
-	h->bytes = at + sizeof(rec) + sizeof(h->frame) + h->frame.n_entries * sizeof(h->entries[0]);
+	h->bytes = at + sizeof(rec) + sizeof(h->frame) + stored_entries(&h->frame) * sizeof(h->entries[0]);
 	*seq = rec.seq;
 	return 1;
 }
@@ -152,8 +160,9 @@ int sl_klapped_next(struct sl_klapped *l, struct sl_klapped_head *out)
 	}
 	if (!any)
 		return 0;
-	memcpy(out->entries, out->bytes - out->frame.n_entries * sizeof(out->entries[0]),
-	       out->frame.n_entries * sizeof(out->entries[0]));
+	out->n_entries = sl_kframe_entries(&out->frame, out->entries);
+	memcpy(out->entries, out->bytes - stored_entries(&out->frame) * sizeof(out->entries[0]),
+	       stored_entries(&out->frame) * sizeof(out->entries[0]));
 	at = &l->at[out->ring];
 	if (!whole(l, out->ring, out->pos)) {
 		jump(l, out->ring);

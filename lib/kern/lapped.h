@@ -22,6 +22,7 @@ struct sl_klapped;
 struct sl_klapped_head {
 	struct sl_kframe frame;
 	struct sl_kentry entries[SL_K_ENTRIES];
+	unsigned int n_entries;
 	unsigned int ring;
 	uint64_t pos, size;		/* of the record */
 	const uint8_t *bytes;		/* where the frame's bytes may still be */

@@ -108,10 +108,29 @@ static int share_maps(struct sl_kpart *p, struct bpf_object *o)
 	return 0;
 }
 
+/* Packets are seen by no stage and cross one border, whole: capture.bpf.c is enough. */
+static bool is_plain(const struct sl_kpart *p)
+{
+	if (p->o.carrier == SL_CARRIER_RINGBUF)
+		return false;
+	for (unsigned int i = 0; i < p->o.n_stages; i++) {
+		const struct sl_kstage *s = &p->stages[i];
+
+		if (!s->entry || s->n_arrows != 1 || s->arrows[0].stage != SL_K_NONE || !s->arrows[0].plain ||
+		    s->arrows[0].need < UINT16_MAX || s->arrows[0].find)
+			return false;
+		for (unsigned int k = 0; k < s->n_ifs; k++)
+			if (!s->ifs[k].ifindex)
+				return false;
+	}
+	return true;
+}
+
 static void base_conf(const struct sl_kpart *p, struct sl_kconf *c, unsigned int self)
 {
 	*c = (struct sl_kconf){
 		.hook = p->o.hook, .self = self, .commit = p->commit, .up = SL_K_NONE, .up_stream = SL_K_NONE,
+		.plain = p->plain ? SL_K_PLAIN | (p->o.shared ? SL_K_TO_ALL : 0) : 0,
 	};
 	if (p->o.hook == SL_K_XDP) {
 		c->pass = XDP_PASS;
@@ -287,15 +306,20 @@ static int join(struct sl_kpart *p, unsigned int stage, int prog_fd, struct sl_k
 
 /* ---- the part ------------------------------------------------------ */
 
-static int load_commit(struct sl_kpart *p, struct sl_kpart_error *e)
+static struct sl_kring ring_of(const struct sl_kpart *p)
 {
-	struct sl_kring ring = {
+	return (struct sl_kring){
 		.base = p->rings.base, .stride = p->rings.stride, .size = p->rings.size,
 		.n_cpus = p->rings.n_cpus,
 #if !defined(__x86_64__) && !defined(__i386__) && !defined(__s390x__)
 		.weak_order = 1,
 #endif
 	};
+}
+
+static int load_commit(struct sl_kpart *p, struct sl_kpart_error *e)
+{
+	struct sl_kring ring = ring_of(p);
 	static const char *const forms[] = {
 		[SL_CARRIER_ARENA] = "commit-arena", [SL_CARRIER_ARRAY] = "commit-array",
 		[SL_CARRIER_RINGBUF] = "commit-ringbuf",
@@ -322,6 +346,11 @@ static int load_stage(struct sl_kpart *p, unsigned int i, struct sl_kpart_error 
 	if (fd < 0) {
 		fd = sl_kpart_fail(e, i, fd, "'%s' cannot run in the kernel: %s", s->name, said.why);
 	} else {
+		if (said.classic && !p->windows && p->entered) {
+			sl_kernel_done(&said);
+			return sl_kpart_fail(e, i, EBUSY, "'%s' needs what entries do not prepare", s->name);
+		}
+		p->windows |= said.classic != NULL;
 		l.form = said.form;
 		l.said = &said;
 		base_conf(p, &l.conf, i);
@@ -351,13 +380,15 @@ static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *a
 {
 	const struct sl_kstage *s = &p->stages[i];
 	struct sl_kentrance entrance = {
-		.replay = !at->ifindex, .shared = p->o.shared, .snap = s->snap, .window = p->o.window || looks_for_headers(p),
+		.replay = !at->ifindex, .shared = p->o.shared, .snap = s->snap, .window = p->windows,
 		.link = at->link, .iface = at->iface,
 		.flags = !at->ifindex ? 0 : egress ? SL_B_OUT : SL_B_IN,
 	};
+	struct sl_kring ring = ring_of(p);
 	struct load l = {
-		.form = "entry", .program = p->o.hook == SL_K_XDP ? "entry_xdp" : "entry_tc",
-		.stage = i, .entrance = &entrance,
+		.form = !p->plain ? "entry" : p->o.carrier == SL_CARRIER_ARENA ? "capture-arena" : "capture-array",
+		.program = p->o.hook == SL_K_XDP ? "entry_xdp" : "entry_tc",
+		.stage = i, .entrance = &entrance, .ring = p->plain ? &ring : NULL,
 	};
 	struct sl_khooked *more;
 	int fd;
@@ -396,10 +427,16 @@ static int load_entries(struct sl_kpart *p, unsigned int i, struct sl_kpart_erro
 
 static int load_all(struct sl_kpart *p, struct sl_kpart_error *e)
 {
-	int r = load_commit(p, e);
+	int r = p->plain ? 0 : load_commit(p, e);
 
 	for (unsigned int i = 0; !r && i < p->o.n_stages; i++)
-		r = p->stages[i].entry ? load_entries(p, i, e) : load_stage(p, i, e);
+		if (!p->stages[i].entry)
+			r = load_stage(p, i, e);
+	/* entries last: they prepare what the stages look at */
+	p->entered = true;
+	for (unsigned int i = 0; !r && i < p->o.n_stages; i++)
+		if (p->stages[i].entry)
+			r = load_entries(p, i, e);
 	return r;
 }
 
@@ -435,6 +472,8 @@ int sl_kpart_new(const struct sl_kpart_opts *o, struct sl_kpart **out, struct sl
 	p->o.stages = NULL;
 	memcpy(p->stages, o->stages, o->n_stages * sizeof(*o->stages));
 	p->commit = o->n_stages;
+	p->plain = is_plain(p);
+	p->windows = (o->window || looks_for_headers(p)) && o->hook == SL_K_TC;
 	find_place(p);
 	memset(p->behind_fd, -1, sizeof(p->behind_fd));
 	p->scratch_fd = p->stages_fd = p->replay_fd = -1;
@@ -633,6 +672,26 @@ static void add(struct sl_ktally *to, const struct sl_ktally *from)
 	to->bytes += from->bytes;
 }
 
+/* What stages leave to their arrows to count: see struct sl_kcount. */
+static void derive(const struct sl_kpart *p, struct sl_kpart_counts *c)
+{
+	for (unsigned int i = 0; i < p->o.n_stages; i++) {
+		const struct sl_kstage *s = &p->stages[i];
+
+		if (s->n_arrows == 1)
+			add(&c->stage[i].out, &c->moved[s->arrows[0].stream]);
+		for (unsigned int k = 0; k < s->n_arrows; k++)
+			if (s->arrows[k].stage != SL_K_NONE)
+				add(&c->stage[s->arrows[k].stage].in, &c->moved[s->arrows[k].stream]);
+	}
+	for (unsigned int i = 0; i < p->o.n_stages; i++) {
+		if (!p->stages[i].entry)
+			continue;
+		add(&c->stage[i].in, &c->stage[i].out);
+		add(&c->stage[i].in, &c->stage[i].filtered);
+	}
+}
+
 int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
 {
 	size_t each = (sizeof(struct sl_kscratch) + 7) & ~7u;
@@ -651,7 +710,6 @@ int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
 
 		out->gso_frames += s->gso_frames;
 		for (unsigned int i = 0; i < SL_K_STAGES; i++) {
-			add(&out->stage[i].in, &s->counts[i].in);
 			add(&out->stage[i].out, &s->counts[i].out);
 			add(&out->stage[i].filtered, &s->counts[i].filtered);
 			add(&out->stage[i].lost, &s->counts[i].lost);
@@ -666,5 +724,6 @@ int sl_kpart_read(struct sl_kpart *p, struct sl_kpart_counts *out)
 		}
 	}
 	free(all);
+	derive(p, out);
 	return 0;
 }

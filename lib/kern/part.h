@@ -99,7 +99,8 @@ const char *sl_kpart_hooked(const struct sl_kpart *p);
 
 struct sl_kpacket {
 	const struct sl_kframe *frame;
-	const struct sl_kentry *entries;	/* frame->n_entries of them */
+	const struct sl_kentry *entries;	/* of a plain frame: good until the next one is asked for */
+	unsigned int n_entries;
 	const uint8_t *bytes;			/* frame->stored of them */
 	unsigned int ring;			/* which ring it lies in */
 	unsigned int cpu;			/* on which it came in */
@@ -131,8 +132,12 @@ double sl_kpart_fill(const struct sl_kpart *p);
 
 /* ---- counters: sums over all CPUs ---------------------------------- */
 
+struct sl_kpart_count {			/* of one stage */
+	struct sl_ktally in, out, filtered, lost;
+};
+
 struct sl_kpart_counts {
-	struct sl_kcount stage[SL_K_STAGES];
+	struct sl_kpart_count stage[SL_K_STAGES];
 	struct sl_ktally moved[SL_K_STREAMS], refused[SL_K_STREAMS];
 	struct sl_ktally turned[SL_K_STAGES], extra[SL_K_STAGES];	/* see abi.h */
 	uint64_t values[SL_K_STAGES][SL_K_VALUES];

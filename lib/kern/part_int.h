@@ -25,7 +25,30 @@ struct sl_krings {
 	struct {
 		uint64_t pos, head;	/* read up to; published when last looked */
 	} *at;
+	struct sl_kentry plain[2];	/* of the packet that was read last */
 };
+
+/* The entries of a frame; those of a plain one are made in `made`. Gives their number. */
+static inline unsigned int sl_kframe_entries(const struct sl_kframe *f, struct sl_kentry made[2])
+{
+	unsigned int n = 0;
+
+	if (!(f->flags & SL_K_PLAIN))
+		return f->n_entries;
+	made[0] = (struct sl_kentry){
+		.len = f->stored, .frame_len = f->stored,
+		.flags = (__u16)((f->flags & SL_K_IN ? SL_B_IN : 0) | (f->flags & SL_K_OUT ? SL_B_OUT : 0)),
+	};
+	if (f->flags & SL_K_TO_ALL) {
+		made[1] = made[0];
+		made[n++].border = SL_K_SHARED;
+	}
+	made[n++].border = f->n_entries;
+	return n;
+}
+
+/* The frame of a record, as it is given out. */
+void sl_kpacket_at(struct sl_krings *r, const struct sl_kframe *f, struct sl_kpacket *out);
 
 int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_bytes, bool shared);
 void sl_krings_done(struct sl_krings *r);
@@ -71,6 +94,8 @@ struct sl_kpart {
 	int scratch_fd, stages_fd, replay_fd;
 	struct sl_kernel_where where;
 	struct sl_krings rings;
+	bool plain;			/* as in struct sl_kconf */
+	bool windows, entered;		/* entries fill the window; they are loaded */
 	struct bpf_object **objects;
 	unsigned int n_objects;
 	struct bpf_object *stage_object[SL_K_STAGES];	/* of the stages that are no entries */

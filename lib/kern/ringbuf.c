@@ -112,9 +112,7 @@ int sl_kringbuf_next(struct sl_krings *r, struct sl_kpacket *out)
 	if (len & BPF_RINGBUF_BUSY_BIT)
 		return 0;
 	rec = (const struct sl_dring_rec *)(at(r, r->at->pos) + HEADER);
-	out->frame = (const struct sl_kframe *)(rec + 1);
-	out->entries = (const struct sl_kentry *)(out->frame + 1);
-	out->bytes = (const uint8_t *)(out->entries + out->frame->n_entries);
+	sl_kpacket_at(r, (const struct sl_kframe *)(rec + 1), out);
 	out->ring = 0;
 	out->cpu = (unsigned int)(rec->seq >> SL_K_SEQ_BITS);
 	out->pos = r->at->pos;

@@ -218,6 +218,19 @@ static bool ready(struct sl_krings *r, unsigned int i)
 	return r->at[i].pos != r->at[i].head;
 }
 
+void sl_kpacket_at(struct sl_krings *r, const struct sl_kframe *f, struct sl_kpacket *out)
+{
+	out->frame = f;
+	out->n_entries = sl_kframe_entries(f, r->plain);
+	if (f->flags & SL_K_PLAIN) {
+		out->entries = r->plain;
+		out->bytes = (const uint8_t *)(f + 1);
+	} else {
+		out->entries = (const struct sl_kentry *)(f + 1);
+		out->bytes = (const uint8_t *)(out->entries + out->n_entries);
+	}
+}
+
 int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
 {
 	struct sl_krings *r = &p->rings;
@@ -239,9 +252,7 @@ int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
 	}
 	if (!best)
 		return 0;
-	out->frame = (const struct sl_kframe *)(best + 1);
-	out->entries = (const struct sl_kentry *)(out->frame + 1);
-	out->bytes = (const uint8_t *)(out->entries + out->frame->n_entries);
+	sl_kpacket_at(r, (const struct sl_kframe *)(best + 1), out);
 	out->ring = out->cpu = ring;
 	out->pos = r->at[ring].pos;
 	r->at[ring].pos += best->size;

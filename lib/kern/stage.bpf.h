@@ -89,13 +89,52 @@ static __always_inline long sl_kload_raw(void *ctx, __u32 off, void *to, __u32 n
 }
 
 /*
+ * The part of a packet that lies in one piece, from its beginning on. Each context is read in a
+ * branch of its own, which the compiler is kept from joining: a pointer into the one may
+ * not become a pointer into the other.
+ */
+static __always_inline void sl_kpiece(void *ctx, const __u8 **data, const __u8 **end)
+{
+	if (conf.hook == SL_K_XDP) {
+		*data = (const __u8 *)(long)((struct xdp_md *)ctx)->data;
+		*end = (const __u8 *)(long)((struct xdp_md *)ctx)->data_end;
+		asm volatile("" : "+r"(*data), "+r"(*end) : "r"(ctx));
+	} else {
+		*data = (const __u8 *)(long)((struct __sk_buff *)ctx)->data;
+		*end = (const __u8 *)(long)((struct __sk_buff *)ctx)->data_end;
+		asm volatile("" : "+r"(*data), "+r"(*end));
+	}
+}
+
+/* n bytes from `off` in place, NULL where they are not in that piece: they have to be fetched. */
+static __always_inline const __u8 *sl_kplace(void *ctx, __u32 off, __u32 n)
+{
+	const __u8 *p, *end;
+
+	sl_kpiece(ctx, &p, &end);
+	p += off;
+	return p + n <= end ? p : NULL;
+}
+
+/*
  * n bytes (a constant, at most 64) of the frame from `off`, to be read at once; NULL
- * when the frame ends before. They lie in the window, or are fetched.
+ * when the frame ends before. They lie in the packet, in the window, or are fetched.
  */
 static __always_inline const __u8 *sl_kpeek(struct sl_k *k, __u32 off, const __u32 n)
 {
 	if (off > 0xffff || off + n > k->b->frame_len)
 		return NULL;
+	if (conf.hook == SL_K_XDP) {
+		const __u8 *p;
+
+		SL_OPAQUE(off);
+		if (off > 0x7fff)
+			return sl_kload_raw(k->ctx, off, k->s->tmp, n) ? NULL : k->s->tmp;
+		p = sl_kplace(k->ctx, off, n);
+		if (p)
+			return p;
+		return sl_kload_raw(k->ctx, off, k->s->tmp, n) ? NULL : k->s->tmp;
+	}
 	if (off <= SL_K_WINDOW - n) {
 		SL_OPAQUE(off);
 		if (off > SL_K_WINDOW)
@@ -292,7 +331,8 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 	}
 	if (conf.find & (__u32)taken)
 		sl_kdecode(k);
-	sl_ktally_add(&s->counts[self].out, len);
+	if (conf.n_arrows > 1)
+		sl_ktally_add(&s->counts[self].out, len);
 	sole = taken & (taken - 1) ? 0 : SL_K_SOLE;
 	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
 		const volatile struct sl_karrow *a = &conf.arrows[i];
@@ -317,6 +357,8 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 			s->pending[n].b = *k->b;
 			s->pending[n].stage = a->stage;
 			s->n_pending = n + 1;
+		} else if (a->stage < SL_K_STAGES) {
+			sl_ktally_add(&s->counts[a->stage].lost, len);
 		}
 	}
 	/* One call for each arrow, so that each has a constant target. */
@@ -330,11 +372,9 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 	SEC("xdp") int stage(void *ctx) \
 	{ \
 		struct sl_k k = { .ctx = ctx, .s = sl_kscratch_get() }; \
-		__u32 self = conf.self; \
-		if (!k.s || self >= SL_K_STAGES) \
+		if (!k.s) \
 			return conf.pass; \
 		k.b = &k.s->cur; \
-		sl_ktally_add(&k.s->counts[self].in, k.b->len); \
 		return sl_kleave(&k, work(&k)); \
 	} \
 	char sl_license[] SEC("license") = "Dual BSD/GPL"

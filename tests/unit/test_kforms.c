@@ -105,7 +105,8 @@ static bool load(struct group *g)
 
 		stages[0].arrows[i] = (struct sl_karrow){ .stage = o.n_stages, .stream = i, .plain = 1 };
 		for (unsigned int j = 0; j < many; j++) {
-			struct sl_karrow a = { .stage = o.n_stages + 1, .border = i, .stream = g->n + i, .need = 16 };
+			struct sl_karrow a = { .stage = o.n_stages + 1, .border = i,
+						.stream = g->n + o.n_stages, .need = 16 };
 
 			if (j == many - 1)
 				a.stage = SL_K_NONE;
@@ -182,7 +183,7 @@ static void see_kernel(struct group *g, unsigned int packet)
 	struct sl_kpacket k;
 
 	while (sl_kpart_next(g->part, &k) > 0) {
-		for (unsigned int i = 0; i < k.frame->n_entries; i++) {
+		for (unsigned int i = 0; i < k.n_entries; i++) {
 			const struct sl_kentry *e = &k.entries[i];
 			struct seen *s = &g->kernel[packet][e->border];
 
