@@ -162,11 +162,13 @@ def pacing(pair, scratch):
           [0] + [rng.choice((100, 1000, 6000)) for _ in range(300)], play % "2x", 2.0)
     paced(pair, scratch, "bursts of a capture stay bursts",
           [0] + [10000 if i % 20 == 0 else 0 for i in range(1, 400)], play % "1x")
-    paced(pair, scratch, "10kpps spaces packets evenly",
-          [0] + [100] * 3000, play % "10kpps over=wait")
+    # a slow machine could not send as many, and would lag more with each of them
+    kpps, mbps = 10 / ns.SLOW, 8 / ns.SLOW
+    paced(pair, scratch, f"{kpps:g}kpps spaces packets evenly",
+          [0] + [1000 / kpps] * 3000, play % f"{kpps * 1000:.0f}pps over=wait")
     # 64 to 563 bytes at 8 Mbps: one byte a microsecond
-    paced(pair, scratch, "8Mbps counts bytes",
-          [0] + [64 + i % 500 for i in range(1500)], play % "8Mbps over=wait")
+    paced(pair, scratch, f"{mbps:g}Mbps counts bytes",
+          [0] + [(64 + i % 500) * 8 / mbps for i in range(1500)], play % f"{mbps * 1000:.0f}kbps over=wait")
 
 
 def not_carried(pair, scratch):
@@ -261,7 +263,8 @@ def slow_device(pair, scratch):
     frames = [ns.udp(pair, str(i).encode(), size=1000) for i in range(600)]
     write_pcap(path, [(10**18 + i, f) for i, f in enumerate(frames)])
     dev = pair.a.dev
-    if pair.a.run(["tc", "qdisc", "add", "dev", dev, "root", "tbf", "rate", "40mbit",
+    # slower than we are, wherever we run: else it is never full
+    if pair.a.run(["tc", "qdisc", "add", "dev", dev, "root", "tbf", "rate", f"{40000 / ns.SLOW:.0f}kbit",
                    "burst", "5k", "limit", "10k"], check=False).returncode:
         ns.skip("a full queue makes the source wait", "no tbf here")
         return
