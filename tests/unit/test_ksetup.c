@@ -269,7 +269,7 @@ static void each_step(const struct attempt *a)
 		fflush(stdout);
 		pid = fork();
 		if (!pid) {
-			alarm(30);
+			alarm(30 * test_slow());
 			try_once(a, n, v);
 			_exit(0);
 		}
