@@ -33,16 +33,25 @@
  *	(pcapin web.pcap) > (rate 1x) > (tx eth1)
  *
  * Without a rate, tx sends as fast as the device takes it. "late" counts blocks that left more
- * than 50 us after their time, late_max the most microseconds that one was late. Where
- * other programs keep the processors busy, give it precedence: chrt -f 10 streamline run ...
+ * than 50 us after their time, late_max the most microseconds that one was late. Waking from
+ * a pause is what makes blocks late, most of all in a virtual machine, so short pauses are
+ * spent awake: up to a few times what waking takes here, or what spin= says. spin=1s sleeps
+ * through none and takes a whole processor. Where other programs keep the processors busy,
+ * give it precedence: chrt -f 10 streamline run ...
  *
  * When the run is stopped, blocks whose time has not come are lost and counted.
  */
 /*
  * Waiting. Blocks are in a queue; a timer is set a little before the first one is
  * due, since waking up takes time, and the rest is spun away: never more than LEAD_NS,
- * and `lead_ns` follows what waking up takes here. Sources stall while the
- * queue is full enough, so it holds at most HIGH blocks and two batches.
+ * and `lead_ns` follows what waking up takes here. A pause that is not much longer than that
+ * is not slept through at all when a capture is played: halted processors of virtual machines
+ * take milliseconds to come back once in some hundred times, spinning ones do not. Sources stall
+ * while the queue is full enough, so it holds at most HIGH blocks and two batches.
+ *
+ * What leaves is on its way before anything else is done: the timer is not touched then, and
+ * as it has gone off, ready() is called again at once. The next block is looked at while
+ * it waits, as its page of a mapped file may not be in memory.
  *
  *	due of the i-th block	bound	that of the one before, and its cost
  *				play	base + (its time - the first one's time) / speed
@@ -60,15 +69,19 @@
 
 #define HIGH		512u		/* blocks waiting: sources stall */
 #define LOW		128u		/* ... and go on */
-#define LEAD_NS		200000u		/* most that is spun away */
+#define LEAD_NS		300000u		/* most that the timer is early */
+#define AWAKE_TIMES	5u		/* as long as waking takes: not worth sleeping for */
+#define AWAKE_NS	1000000u	/* at most */
+#define TURN_NS		1000000u	/* then other filters may want the thread */
 #define LATE_NS		50000u
+#define GONE_OFF	1u		/* a time at which the timer has long gone off */
 #define EARLY_NS	500u		/* not worth waiting for */
 
 enum { OVER_AUTO, OVER_DROP, OVER_WAIT };
 
 struct rate {
 	const char *at;
-	int64_t burst;
+	int64_t burst, spin;
 	int over;
 	struct sl_count passed, over_rate, late, late_max;
 
@@ -99,6 +112,8 @@ static const struct sl_param rate_params[] = {
 		  .help = "what is over the rate: drop it (auto), or let it wait (auto with 1x)"),
 	SL_TIME(struct rate, burst, .def = 10e6, .max = 3600000000000ull,
 		.help = "how much of a pause may be caught up with at once"),
+	SL_TIME(struct rate, spin, .max = 1000000000,
+		.help = "longest pause that is waited for awake; 0: by what waking takes here, at most 1 ms"),
 	{ }
 };
 
@@ -333,12 +348,39 @@ static void set_timer(struct rate *s, uint64_t at_ns, uint64_t now)
 	timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
-/* Let go what is due. The timer is set for the rest. */
+/* Pauses up to this are not slept through. */
+static uint64_t awake_ns(const struct rate_how *h, const struct rate *s)
+{
+	uint64_t ns = s->lead_ns * AWAKE_TIMES;
+
+	if (s->spin)
+		return (uint64_t)s->spin > s->lead_ns ? (uint64_t)s->spin : s->lead_ns;
+	if (!h->mul)
+		return s->lead_ns;
+	return ns < AWAKE_NS ? ns : AWAKE_NS;
+}
+
+/* The next block to leave is looked at now, so that it is in memory when it leaves. */
+static void touch(const struct sl_filter *f, const struct sl_block *b)
+{
+	const volatile uint8_t *p = sl_frame(f, b);
+
+	for (uint32_t i = 0; i < b->frame_len; i += 4096)
+		(void)p[i];
+	if (b->frame_len)
+		(void)p[b->frame_len - 1];
+}
+
+/*
+ * Let go what is due. The timer is set for the rest. Where something left, or the rest is to be
+ * waited for awake, it stays as one that has gone off: then this is called again as soon as
+ * what left is on its way, and others had their turn.
+ */
 static void serve(struct sl_filter *f, bool may_spin)
 {
 	const struct rate_how *h = f->shared;
 	struct rate *s = sl_state(f);
-	uint64_t now = now_ns(), due = 0;
+	uint64_t now = now_ns(), until = now + TURN_NS, awake = awake_ns(h, s), due = 0;
 	unsigned int n = 0;
 
 	while (s->q.n) {
@@ -348,9 +390,11 @@ static void serve(struct sl_filter *f, bool may_spin)
 			begin(h, s, b, now);
 		due = due_of(h, s, b);
 		if (due > now + EARLY_NS) {
+			if (n && may_spin)
+				break;
+			touch(f, b);
 			now = now_ns();
-			/* What has left goes on its way before anybody spins. */
-			while (may_spin && !n && due > now && due - now <= s->lead_ns)
+			while (may_spin && due > now && due - now <= awake && now < until)
 				now = now_ns();
 			if (due > now + EARLY_NS)
 				break;
@@ -360,8 +404,10 @@ static void serve(struct sl_filter *f, bool may_spin)
 	}
 	if (!s->q.n)
 		set_timer(s, 0, now);
+	else if ((n && may_spin) || due <= now + awake || due <= s->lead_ns)
+		set_timer(s, GONE_OFF, now);
 	else
-		set_timer(s, due > s->lead_ns ? due - s->lead_ns : 1, now);
+		set_timer(s, due - s->lead_ns, now);
 	if (!s->stalled && s->q.n >= HIGH) {
 		s->stalled = true;
 		sl_stall(f, true);
@@ -376,18 +422,18 @@ static void serve(struct sl_filter *f, bool may_spin)
 static int rate_ready(struct sl_filter *f, unsigned int max)
 {
 	struct rate *s = sl_state(f);
-	uint64_t n_times, now, took;
+	uint64_t now, took;
 
 	(void)max;
-	if (read(s->timer, &n_times, sizeof(n_times)) == sizeof(n_times)) {
+	now = now_ns();
+	if (s->armed_ns > GONE_OFF && now >= s->armed_ns) {
 		/* How long it took to get here, the longest of late: it comes down slowly. */
-		now = now_ns();
-		took = s->ahead && now > s->armed_ns ? now - s->armed_ns : 0;
+		took = s->ahead ? now - s->armed_ns : 0;
 		took += took / 4;
-		s->lead_ns -= s->lead_ns / 64;
+		s->lead_ns -= s->lead_ns / 256;
 		if (took > s->lead_ns)
 			s->lead_ns = took < LEAD_NS ? took : LEAD_NS;
-		s->armed_ns = 0;
+		s->armed_ns = GONE_OFF;
 	}
 	serve(f, true);
 	return 0;
