@@ -533,6 +533,10 @@ enum sl_kernel_hook sl_kernel_hook(const struct sl_kernel *k);
  */
 void *sl_kernel_view_memory(struct sl_kernel_view *v, const char *map, size_t *size_out);
 int sl_kernel_view_map(struct sl_kernel_view *v, const char *map);	/* descriptor, or -ENOENT */
+/* Run another program (XDP) of the form once: `data`, at most 64 bytes, lie where it sees a packet. 0, what
+ * it gave in *result; or a negative errno. */
+int sl_kernel_view_run(struct sl_kernel_view *v, const char *program, const void *data, size_t size,
+		       uint32_t *result);
 uint64_t sl_kernel_view_now(const struct sl_kernel_view *v, uint64_t *to_real_ns);
 bool sl_kernel_view_last(const struct sl_kernel_view *v);	/* no more packets come */
 uint64_t sl_kernel_view_lost(const struct sl_kernel_view *v);	/* packets that the form lost, so far */

@@ -165,8 +165,9 @@ static int prepare_object(struct sl_kpart *p, struct bpf_object *o, const struct
 	const struct sl_kernel_item *i;
 	int r;
 
+	/* what a form has beside its stage is for sl_kernel_view_run() */
 	bpf_object__for_each_program(each, o)
-		bpf_program__set_autoload(each, false);
+		bpf_program__set_autoload(each, l->said);
 	*prog = bpf_object__find_program_by_name(o, l->program);
 	if (!*prog)
 		return -ENOENT;

@@ -63,6 +63,25 @@ void sl_kernel_unmap(struct sl_kpart *p, int fd)
 	}
 }
 
+int sl_kernel_view_run(struct sl_kernel_view *v, const char *program, const void *data, size_t size,
+		       uint32_t *result)
+{
+	struct bpf_object *o = v->part->stage_object[v->stage];
+	struct bpf_program *p = o ? bpf_object__find_program_by_name(o, program) : NULL;
+	uint8_t packet[64] = { 0 };	/* the kernel takes none that is shorter than a frame's header */
+	LIBBPF_OPTS(bpf_test_run_opts, t, .data_in = packet, .data_size_in = sizeof(packet), .repeat = 1);
+
+	if (!p || bpf_program__fd(p) < 0)
+		return -ENOENT;
+	if (size > sizeof(packet))
+		return -EINVAL;
+	memcpy(packet, data, size);
+	if (bpf_prog_test_run_opts(bpf_program__fd(p), &t) < 0)
+		return -errno;
+	*result = t.retval;
+	return 0;
+}
+
 uint64_t sl_kernel_view_now(const struct sl_kernel_view *v, uint64_t *to_real_ns)
 {
 	*to_real_ns = v->to_real_ns;
