@@ -158,6 +158,48 @@ TEST(evicts)
 	rig_close(&g);
 }
 
+/* Sum of a number over all records. */
+static uint64_t sum(const char *in, const char *key)
+{
+	uint64_t n = 0;
+
+	for (; (in = strstr(in, key)); in += strlen(key))
+		n += strtoull(in + strlen(key), NULL, 10);
+	return n;
+}
+
+/* Some thousand flows begin, go on, pause, close and come again, on places that others had. */
+TEST(tells_each_packet_once)
+{
+	const unsigned int n = 40000;
+	unsigned int seed = 1, last = 0;
+	char before[40] = "", now[40], *r;
+	struct rig g;
+
+	CHECK(rig_open(&g, "(feed) > (flows idle=3s active=20s flows=1024) -flow-> (take)"));
+	for (unsigned int i = 0; i < n; i++) {
+		seed = seed * 1103515245 + 12345;
+		packet(&g, 10 * SECOND + i * 2000000ull, 1000 + (seed >> 16) % (i < n / 2 ? 600 : 3000),
+		       seed >> 8 & 1, seed >> 9 & 63 ? 16 : 17);
+	}
+	r = records(&g, true);
+	CHECK_EQ(sum(r, "\"pkts_toserver\":") + sum(r, "\"pkts_toclient\":"), n);
+	CHECK_EQ(sum(r, "\"bytes_toserver\":") + sum(r, "\"bytes_toclient\":"), 40ull * n);
+	CHECK(count(r, "\"reason\":\"timeout\"") > 1000 && count(r, "\"reason\":\"active\"") > 10 &&
+	      count(r, "\"reason\":\"evicted\"") > 10 && count(r, "\"reason\":\"shutdown\"") > 10);
+	for (const char *p = r; (p = strstr(p, "{\"timestamp\":\"")); p++) {
+		snprintf(now, sizeof(now), "%.26s", p + 14);
+		if (!strncmp(strstr(p, "\"reason\"") + 10, "forced", 6))
+			continue;	/* told when they last were seen, not in the row of those that ended */
+		CHECK(strcmp(before, now) <= 0);
+		snprintf(before, sizeof(before), "%s", now);
+		last++;
+	}
+	CHECK(last > 1000);
+	free(r);
+	rig_close(&g);
+}
+
 /* What a source gives, or NULL and why not. */
 static char *told(const char *source, const char *file, bool *in_kernel)
 {
