@@ -19,14 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "kern/lapped.h"
+#include "rx-gulp.h"
 #include "rx-share.h"
 
 #define NAP_MIN_NS	50000
@@ -38,14 +36,14 @@ struct attach {
 	const char *name;
 	struct sl_count packets, missed;
 	struct rx_hello hello;
-	int socket, map_fd, timer, epoll;	/* + 1; 0: none */
+	int socket, map_fd;			/* + 1; 0: none */
 	const uint8_t *map;
-	struct sl_klapped *rings;
-	int64_t nap_ns;
+	struct rx_gulp *rings;
+	uint64_t nap_ns;
 	uint64_t to_real_ns, told;
 	uint64_t round;				/* bytes of ring read since the last nap */
 	unsigned int silent;			/* naps since there was something */
-	bool napping;
+	bool over;				/* the capture has ended: read what is left */
 };
 
 static const struct sl_param attach_params[] = {
@@ -62,18 +60,12 @@ static const struct sl_value attach_values[] = {
 static int begin(struct attach *s)
 {
 	size_t len = (size_t)s->hello.n_rings * s->hello.stride;
-	struct epoll_event ev = { .events = EPOLLIN };
 	void *p = mmap(NULL, len, PROT_READ, MAP_SHARED, s->map_fd - 1, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
 	s->map = p;
-	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) + 1;
-	s->epoll = epoll_create1(EPOLL_CLOEXEC) + 1;
-	if (!s->timer || !s->epoll || epoll_ctl(s->epoll - 1, EPOLL_CTL_ADD, s->timer - 1, &ev) < 0 ||
-	    epoll_ctl(s->epoll - 1, EPOLL_CTL_ADD, s->socket - 1, &ev) < 0)
-		return -errno;
-	return sl_klapped_new(s->map, s->hello.n_rings, s->hello.stride, s->hello.size, &s->rings);
+	return rx_gulp_new(s->map, s->hello.n_rings, s->hello.stride, s->hello.size, &s->rings);
 }
 
 static int attach_open(struct sl_filter *f)
@@ -116,24 +108,18 @@ static int one(struct sl_filter *f, struct attach *s, const struct sl_klapped_he
 {
 	const struct sl_kentry *e = entry_of(h);
 	struct sl_block *b;
-	uint32_t len;
-	uint8_t *data;
 
 	if (!e)
 		return 0;
-	len = e->frame_len < h->frame.stored ? e->frame_len : h->frame.stored;
-	b = sl_block_alloc(f, len, &data);
+	b = rx_gulp_block(f, s->rings, h);
 	if (!b)
 		return sl_fail(f, "E302", "no memory for blocks");
-	if (!sl_klapped_take(s->rings, h, data, len)) {
-		sl_lose(f, b, "overrun");
-		s->told++;
-		return 0;
-	}
-	b->time_ns = h->frame.time_ns + s->to_real_ns;
-	b->wire_len = h->frame.wire_len;
-	b->link = h->frame.link;
-	b->iface = h->frame.iface;
+	if (e->frame_len < b->len)
+		b->len = b->frame_len = e->frame_len;
+	b->time_ns = h->frame->time_ns + s->to_real_ns;
+	b->wire_len = h->frame->wire_len;
+	b->link = h->frame->link;
+	b->iface = h->frame->iface;
 	b->flags = (uint16_t)(b->flags | (e->flags & (SL_B_IN | SL_B_OUT)) | SL_B_NANO);
 	sl_count(&s->packets);
 	sl_emit(f, 0, b);
@@ -142,7 +128,7 @@ static int one(struct sl_filter *f, struct attach *s, const struct sl_klapped_he
 
 static void count_missed(struct sl_filter *f, struct attach *s)
 {
-	uint64_t all = sl_klapped_missed(s->rings);
+	uint64_t all = rx_gulp_missed(s->rings);
 
 	if (all > s->told)
 		sl_lost_bytes(f, all - s->told, 0, "overrun");
@@ -153,14 +139,13 @@ static void count_missed(struct sl_filter *f, struct attach *s)
  * After a round: longer while rounds bring little, shorter when they bring much of a ring. After
  * a silence still longer: then the owner pokes, when something comes.
  */
-static void nap(struct attach *s)
+static void nap(struct sl_filter *f, struct attach *s, uint64_t now)
 {
-	struct itimerspec t = { 0 };
-	int64_t most = s->silent < SILENT ? NAP_MAX_NS : NAP_SILENT_NS;
+	uint64_t most = s->silent < SILENT ? NAP_MAX_NS : NAP_SILENT_NS;
 
 	if (s->round >= s->hello.size / 8)
 		s->nap_ns /= 2;
-	else if (s->round < s->hello.size / 64)
+	else if (s->round < s->hello.size / 32)
 		s->nap_ns *= 2;
 	if (s->nap_ns < NAP_MIN_NS)
 		s->nap_ns = NAP_MIN_NS;
@@ -168,9 +153,7 @@ static void nap(struct attach *s)
 		s->nap_ns = most;
 	s->silent = s->round ? 0 : s->silent + 1;
 	s->round = 0;
-	t.it_value.tv_nsec = (long)s->nap_ns;
-	timerfd_settime(s->timer - 1, 0, &t, NULL);
-	s->napping = true;
+	sl_wait_until(f, now + s->nap_ns);
 }
 
 /* What the owner has to say: nothing, look, or (false) that it is over. */
@@ -191,46 +174,38 @@ static int read_some(struct sl_filter *f, struct attach *s, unsigned int max)
 {
 	struct sl_klapped_head h;
 	unsigned int n;
-	int r;
+	int r = 0;
 
-	for (n = 0; n < max && sl_klapped_next(s->rings, &h); n++) {
+	for (n = 0; n < max && (r = rx_gulp_next(f, s->rings, &h)) > 0; n++) {
 		r = one(f, s, &h);
 		if (r < 0)
 			return r;
 		s->round += h.size;
 	}
-	return (int)n;
+	return r < 0 ? sl_fail(f, "E302", "no memory for packets") : (int)n;
 }
 
 static int attach_pull(struct sl_filter *f, unsigned int max)
 {
 	struct attach *s = sl_state(f);
-	uint64_t beats;
-	bool over = false;
-	int n;
+	uint64_t now = clock_at(CLOCK_MONOTONIC);
+	int n, r;
 
-	if (s->napping && read(s->timer - 1, &beats, sizeof(beats)) < 0)
-		beats = 0;	/* the owner was first */
-	s->napping = false;
-	s->to_real_ns = clock_at(CLOCK_REALTIME) - clock_at(CLOCK_MONOTONIC);
+	s->to_real_ns = clock_at(CLOCK_REALTIME) - now;
+	/* What was written before the end is read. */
+	if (sl_fd_ready(f) && !s->over)
+		s->over = !listen_to(s);
 	n = read_some(f, s, max);
-	if (!n) {
-		/* What was written before the end is read. */
-		over = !listen_to(s);
-		n = read_some(f, s, max);
-	}
-	if (!n && over) {
-		count_missed(f, s);
-		return SL_EOF;
-	}
 	if (n < 0)
 		return n;
 	count_missed(f, s);
-	if (n)
+	if (!n && s->over)
+		return SL_EOF;
+	if (s->over || (unsigned int)n == max)
 		return n;
-	nap(s);
-	n = sl_wait_fd(f, s->epoll - 1, false);
-	return n < 0 ? sl_fail(f, "E302", "cannot wait: %s", strerror(-n)) : 0;
+	nap(f, s, now);
+	r = sl_wait_fd(f, s->socket - 1, false);
+	return r < 0 ? sl_fail(f, "E302", "cannot wait: %s", strerror(-r)) : 0;
 }
 
 static void shut(int fd)
@@ -243,11 +218,9 @@ static void attach_close(struct sl_filter *f)
 {
 	struct attach *s = sl_state(f);
 
-	sl_klapped_free(s->rings);
+	rx_gulp_free(f, s->rings);
 	if (s->map)
 		munmap((void *)(uintptr_t)s->map, (size_t)s->hello.n_rings * s->hello.stride);
-	shut(s->epoll);
-	shut(s->timer);
 	shut(s->socket);
 	shut(s->map_fd);
 }

@@ -19,7 +19,7 @@
  * looks once more after a millisecond.
  *
  * Where other processes read the same rings, nobody is waited for, and this reader copies packets
- * out as they do (kern/lapped.h).
+ * out as they do (rx-gulp.h).
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "kern/ask.h"
-#include "kern/lapped.h"
+#include "rx-gulp.h"
 #include "rx-replay.h"
 #include "rx-share.h"
 #include "rx.h"
@@ -97,7 +97,7 @@ struct ring_rx {
 	bool watched;			/* filters look after their forms, also while nothing comes here */
 	bool nodding;			/* asleep, but to look once more soon */
 	struct rx_share *share;		/* other processes read too */
-	struct sl_klapped *lapped;	/* ... so this one does as they do */
+	struct rx_gulp *lapped;		/* ... so this one does as they do */
 	bool over;			/* all that will be read has been read */
 	uint64_t fresh, poked_ns;	/* bytes since the last nap; when the others were told */
 	uint64_t served_ns;		/* when they were looked after */
@@ -277,7 +277,7 @@ static int offer(struct sl_filter *f, struct rx *rx, struct ring_rx *s, char *wh
 		memcpy(h.ifs[i].name, rx->ifs[i].name, sizeof(h.ifs[i].name));
 		h.ifs[i].link = rx->ifs[i].link;
 	}
-	r = sl_klapped_new(map, h.n_rings, h.stride, h.size, &s->lapped);
+	r = rx_gulp_new(map, h.n_rings, h.stride, h.size, &s->lapped);
 	if (!r)
 		r = rx_share_open(rx->share, &h, fd, &s->share, why, size);
 	return r ? r : rx_wait(f, rx, rx_share_fd(s->share));
@@ -370,7 +370,7 @@ static void ring_close(struct sl_filter *f, struct rx *rx)
 	if (!s)
 		return;
 	rx_share_close(s->share);
-	sl_klapped_free(s->lapped);
+	rx_gulp_free(f, s->lapped);
 	sl_kpart_free(s->part);
 	rx_replay_close(s->replay);
 	for (unsigned int i = 0; s->ring && i < s->n_rings; i++) {
@@ -451,31 +451,26 @@ static int deliver(struct sl_filter *f, struct ring_rx *s, const struct sl_kpack
 	return 0;
 }
 
-/* The same of a record that may be overwritten any time: a copy, and then whether it is whole. */
+/* The same of a record that was copied out of its ring. */
 static int deliver_copy(struct sl_filter *f, struct ring_rx *s, const struct sl_klapped_head *h)
 {
 	struct ring *r = &s->ring[h->ring];
 	struct sl_block *b, *first = NULL;
 	unsigned int border = 0;
-	uint8_t *data;
 
-	sl_kernel_skip(f, h->frame.nth - s->nth[h->ring] - 1);
-	s->nth[h->ring] = h->frame.nth;
+	sl_kernel_skip(f, h->frame->nth - s->nth[h->ring] - 1);
+	s->nth[h->ring] = h->frame->nth;
 	r->pos = h->pos + h->size;
 	for (unsigned int i = 0; i < h->n_entries; i++) {
 		const struct sl_kentry *e = &h->entries[i];
 
 		if (e->border == SL_K_SHARED)
 			continue;
-		b = first ? sl_block_dup(f, first) : sl_block_alloc(f, h->frame.stored, &data);
+		b = first ? sl_block_dup(f, first) : rx_gulp_block(f, s->lapped, h);
 		if (!b)
 			return -ENOMEM;
-		if (!first && !sl_klapped_take(s->lapped, h, data, h->frame.stored)) {
-			sl_kernel_forget(f, b);
-			return 0;
-		}
 		b->off += (uint64_t)e->head - b->head;
-		fill(b, s, &h->frame, e);
+		fill(b, s, h->frame, e);
 		if (first)
 			sl_kernel_cross(f, border, first);
 		first = b;
@@ -545,7 +540,7 @@ static bool rest(struct sl_filter *f, struct rx *rx, struct ring_rx *s, uint64_t
 	s->fresh = 0;
 	s->often = false;
 	s->asleep = sl_kpart_sleep(s->part);
-	if (s->lapped && sl_klapped_ready(s->lapped))
+	if (s->lapped && rx_gulp_ready(s->lapped))
 		return true;
 	if (!s->nodding)
 		sl_wait_until(f, now + NOD_NS);
@@ -648,9 +643,11 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 	}
 	do {
 		while ((unsigned int)n < max) {
-			if (s->lapped ? !sl_klapped_next(s->lapped, &h) : !sl_kpart_next(s->part, &p))
+			r = s->lapped ? rx_gulp_next(f, s->lapped, &h) : sl_kpart_next(s->part, &p);
+			if (!r)
 				break;
-			r = s->lapped ? deliver_copy(f, s, &h) : deliver(f, s, &p);
+			if (r > 0)
+				r = s->lapped ? deliver_copy(f, s, &h) : deliver(f, s, &p);
 			if (r < 0)
 				return sl_fail(f, "E302", "no memory for blocks");
 			s->fresh += s->lapped ? h.size : p.end - p.pos;

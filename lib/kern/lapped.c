@@ -12,11 +12,22 @@
 struct lap {
 	uint64_t pos;		/* read up to */
 	uint64_t seq;		/* number that the next record should have */
+	uint64_t head;		/* published when last looked: records up to here are to be read */
+	const uint8_t *copy;	/* of what lies from pos on */
+	uint64_t copied;	/* bytes of it */
+	bool live;		/* one of `live` */
 };
 
+/*
+ * Of the live rings there is something to read; they are merged by time. All that is published
+ * is older than what is published later, but for a moment: so what was published is only looked
+ * at, on all rings, when one of the live ones has been read as far as was known.
+ */
 struct sl_klapped {
 	const uint8_t *map;
-	unsigned int n;
+	unsigned int n, n_live;
+	unsigned int *live;
+	bool dry;		/* one that was live has been read to its end */
 	uint64_t stride, size, missed;
 	struct lap at[];
 };
@@ -65,6 +76,11 @@ int sl_klapped_new(const uint8_t *map, unsigned int n, uint64_t stride, uint64_t
 	if (!l)
 		return -ENOMEM;
 	*l = (struct sl_klapped){ .map = map, .n = n, .stride = stride, .size = size };
+	l->live = calloc(n ? n : 1, sizeof(*l->live));
+	if (!l->live) {
+		free(l);
+		return -ENOMEM;
+	}
 	for (unsigned int i = 0; i < n; i++) {
 		/* where no moment could be found: seq is ahead of pos, see sl_klapped_next() */
 		now(l, i, &l->at[i]);
@@ -75,6 +91,8 @@ int sl_klapped_new(const uint8_t *map, unsigned int n, uint64_t stride, uint64_t
 
 void sl_klapped_free(struct sl_klapped *l)
 {
+	if (l)
+		free(l->live);
 	free(l);
 }
 
@@ -100,7 +118,8 @@ static void jump(struct sl_klapped *l, unsigned int i)
 		l->missed += to.seq - at->seq;
 		at->seq = to.seq;
 	}
-	at->pos = to.pos;
+	at->pos = at->head = to.pos;
+	at->copied = 0;
 }
 
 /* Entries that follow the frame's header in the ring. */
@@ -118,70 +137,135 @@ static bool sound(const struct sl_dring_rec *rec, const struct sl_kframe *f)
 	return n <= SL_K_ENTRIES && need <= rec->size && rec->size <= SL_K_SPARE && !(rec->size & 7);
 }
 
-/* The header of the next record of ring i. 1, or 0: nothing there. */
-static int look(struct sl_klapped *l, unsigned int i, struct sl_klapped_head *h, uint64_t *seq)
+/* How much of ring i is to be copied next; 0: nothing is left of what was published. */
+static uint64_t wanted(const struct sl_klapped *l, unsigned int i)
 {
-	const uint8_t *at = l->map + i * l->stride + SL_DRING_DATA + (l->at[i].pos & (l->size - 1));
-	struct sl_dring_rec rec;
+	uint64_t n = l->at[i].head - l->at[i].pos;
 
-	if (published(l, i) == l->at[i].pos)
-		return 0;
-	memcpy(&rec, at, sizeof(rec));
-	memcpy(&h->frame, at + sizeof(rec), sizeof(h->frame));
-	if (!whole(l, i, l->at[i].pos) || !sound(&rec, &h->frame)) {
-		jump(l, i);
-		return 0;
+	return n < SL_K_SPARE ? n : SL_K_SPARE;
+}
+
+void sl_klapped_copy(struct sl_klapped *l, unsigned int ring, void *to)
+{
+	struct lap *at = &l->at[ring];
+	uint64_t n = wanted(l, ring);
+
+	/* A record may run on behind the ring's end; what begins there is not copied, but in the next turn. */
+	memcpy(to, l->map + ring * l->stride + SL_DRING_DATA + (at->pos & (l->size - 1)), n);
+	if (at->pos & 7 || !whole(l, ring, at->pos)) {
+		jump(l, ring);
+		return;
 	}
-	h->ring = i;
-	h->pos = l->at[i].pos;
-	h->size = rec.size;
-	h->bytes = at + sizeof(rec) + sizeof(h->frame) + stored_entries(&h->frame) * sizeof(h->entries[0]);
-	*seq = rec.seq;
-	return 1;
+	at->copy = to;
+	at->copied = n;
+}
+
+/* The next record in the copy of ring i; NULL: it has none (more). */
+static const struct sl_dring_rec *front(struct sl_klapped *l, unsigned int i)
+{
+	struct lap *at = &l->at[i];
+	const struct sl_dring_rec *rec = (const struct sl_dring_rec *)at->copy;
+	const struct sl_kframe *f = (const struct sl_kframe *)(rec + 1);
+
+	if (!at->copied)
+		return NULL;
+	if (at->copied < sizeof(*rec) + sizeof(*f) || (sound(rec, f) && rec->size > at->copied)) {
+		/* Cut off by the end of the copy: a new one has all of it. By what was published: no record. */
+		if (at->pos + at->copied == at->head)
+			jump(l, i);
+		at->copied = 0;
+		return NULL;
+	}
+	if (sound(rec, f))
+		return rec;
+	jump(l, i);
+	return NULL;
+}
+
+/*
+ * What was published? True: something where nothing was left. Those rings come last: nothing that
+ * becomes known here is younger than the look at them.
+ */
+static bool look(struct sl_klapped *l)
+{
+	unsigned int before = l->n_live;
+
+	l->dry = false;
+	for (unsigned int k = 0; k < before; k++)
+		l->at[l->live[k]].head = published(l, l->live[k]);
+	for (unsigned int i = 0; i < l->n; i++) {
+		struct lap *at = &l->at[i];
+
+		if (at->live)
+			continue;
+		at->head = published(l, i);
+		if (at->head == at->pos)
+			continue;
+		at->live = true;
+		l->live[l->n_live++] = i;
+	}
+	return l->n_live > before;
+}
+
+static uint64_t time_of(const struct sl_dring_rec *rec)
+{
+	return ((const struct sl_kframe *)(rec + 1))->time_ns;
+}
+
+/* The live ring whose next record is the oldest: 1, or as sl_klapped_next(). */
+static int choose(struct sl_klapped *l, struct sl_klapped_head *out)
+{
+	const struct sl_dring_rec *rec, *best;
+
+	do {
+		best = NULL;
+		for (unsigned int k = l->n_live; k-- > 0; ) {
+			unsigned int i = l->live[k];
+
+			rec = front(l, i);
+			if (!rec && wanted(l, i)) {
+				out->ring = i;
+				out->size = wanted(l, i);
+				return -ENOBUFS;
+			}
+			if (!rec) {
+				l->at[i].live = false;
+				l->live[k] = l->live[--l->n_live];
+				l->dry = true;
+			} else if (!best || time_of(rec) < time_of(best)) {
+				best = rec;
+				out->ring = i;
+			}
+		}
+	} while ((l->dry || !best) && look(l));
+	return best != NULL;
 }
 
 int sl_klapped_next(struct sl_klapped *l, struct sl_klapped_head *out)
 {
-	struct sl_klapped_head h;
-	bool any = false;
-	uint64_t seq, best_seq = 0;
+	const struct sl_dring_rec *rec;
 	struct lap *at;
+	int r = choose(l, out);
 
-	for (unsigned int i = 0; i < l->n; i++) {
-		if (!look(l, i, &h, &seq) || (any && out->frame.time_ns <= h.frame.time_ns))
-			continue;
-		out->frame = h.frame;
-		out->ring = h.ring;
-		out->pos = h.pos;
-		out->size = h.size;
-		out->bytes = h.bytes;
-		best_seq = seq;
-		any = true;
-	}
-	if (!any)
-		return 0;
-	out->n_entries = sl_kframe_entries(&out->frame, out->entries);
-	memcpy(out->entries, out->bytes - stored_entries(&out->frame) * sizeof(out->entries[0]),
-	       stored_entries(&out->frame) * sizeof(out->entries[0]));
+	if (r != 1)
+		return r;
 	at = &l->at[out->ring];
-	if (!whole(l, out->ring, out->pos)) {
-		jump(l, out->ring);
-		return 0;
-	}
-	if (best_seq < at->seq)
-		at->seq = best_seq;	/* the first: see sl_klapped_new() */
-	l->missed += best_seq - at->seq;
-	at->seq = best_seq + 1;
-	at->pos += out->size;
+	rec = (const struct sl_dring_rec *)at->copy;
+	out->frame = (const struct sl_kframe *)(rec + 1);
+	out->n_entries = sl_kframe_entries(out->frame, out->made);
+	out->entries = out->frame->flags & SL_K_PLAIN ? out->made : (const struct sl_kentry *)(out->frame + 1);
+	out->bytes = (const uint8_t *)(out->frame + 1) + stored_entries(out->frame) * sizeof(*out->entries);
+	out->pos = at->pos;
+	out->size = rec->size;
+	if (rec->seq < at->seq)
+		at->seq = rec->seq;	/* the first: see sl_klapped_new() */
+	l->missed += rec->seq - at->seq;
+	at->seq = rec->seq + 1;
+	at->pos += rec->size;
+	at->copy += rec->size;
+	at->copied -= rec->size;
+	/* What is behind the ring's end in the copy is no record's beginning. */
+	if ((at->pos ^ out->pos) & ~(l->size - 1))
+		at->copied = 0;
 	return 1;
-}
-
-bool sl_klapped_take(struct sl_klapped *l, const struct sl_klapped_head *h, void *to, uint32_t n)
-{
-	memcpy(to, h->bytes, n);
-	if (whole(l, h->ring, h->pos))
-		return true;
-	l->missed++;
-	jump(l, h->ring);
-	return false;
 }

@@ -3,9 +3,10 @@
  * kern/lapped.h -- rings that several processes read, none of which the writer waits for
  *
  * A reader has the rings mapped read-only and nothing else; where it has come to, is its
- * own affair. It copies a record and then asks whether the writer may have been
- * there in the meantime (claim, see ring/layout.h). When the writer has overtaken it,
- * it goes on with what is newest, and the numbers of the records tell how many it missed.
+ * own affair. It copies all that is there, some 80 KiB at most, and then asks whether the
+ * writer may have been there in the meantime (claim, see ring/layout.h): records are
+ * only looked at in the copy. When the writer has overtaken it, it goes on with what is
+ * newest, and the numbers of the records tell how many it missed.
  */
 #ifndef SL_KERN_LAPPED_H
 #define SL_KERN_LAPPED_H
@@ -18,14 +19,15 @@
 
 struct sl_klapped;
 
-/* A record's header, copied and found whole. */
+/* A record in a copy, where it lies as long as the copy does. */
 struct sl_klapped_head {
-	struct sl_kframe frame;
-	struct sl_kentry entries[SL_K_ENTRIES];
+	const struct sl_kframe *frame;
+	const struct sl_kentry *entries;	/* of a plain frame: `made` */
+	struct sl_kentry made[2];
 	unsigned int n_entries;
 	unsigned int ring;
 	uint64_t pos, size;		/* of the record */
-	const uint8_t *bytes;		/* where the frame's bytes may still be */
+	const uint8_t *bytes;		/* frame->stored of them */
 };
 
 /* n rings, `stride` bytes apart, of `size` bytes of data; begins with what comes next. */
@@ -37,13 +39,15 @@ void sl_klapped_free(struct sl_klapped *l);
 bool sl_klapped_ready(struct sl_klapped *l);
 
 /*
- * The next record, in order of time: 1, and to be followed by take(). 0: nothing is
- * there now.
+ * The next record, in order of time: 1. 0: nothing is there now. -ENOBUFS: to be asked again
+ * after sl_klapped_copy() of ring out->ring; so many bytes (out->size, SL_K_SPARE at most)
+ * are to be copied.
  */
 int sl_klapped_next(struct sl_klapped *l, struct sl_klapped_head *out);
 
-/* Copies the n first bytes of the frame. False: they are gone, the record counts as missed. */
-bool sl_klapped_take(struct sl_klapped *l, const struct sl_klapped_head *h, void *to, uint32_t n);
+/* Copies what next() wanted to `to`, on a multiple of 8, where it must stay until records of this
+ * ring lie elsewhere. */
+void sl_klapped_copy(struct sl_klapped *l, unsigned int ring, void *to);
 
 /* Records that were overwritten before they were read, as far as is known: all, once another was read
  * or the writer paused. */

@@ -269,11 +269,6 @@ void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *
 		sl_inst_push(at->from);
 }
 
-void sl_kernel_forget(struct sl_filter *f, struct sl_block *b)
-{
-	sl_block_free(f->shard, b);
-}
-
 void sl_kernel_push(struct sl_run *r)
 {
 	if (r->kernel)

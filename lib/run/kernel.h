@@ -37,9 +37,6 @@ void sl_kernel_skip(struct sl_filter *f, uint64_t n);
 /* A block of sl_block_new() that crossed border number `border` goes on behind it. */
 void sl_kernel_cross(struct sl_filter *f, unsigned int border, struct sl_block *b);
 
-/* A block of sl_block_new() that came to nothing: as if it had never been. */
-void sl_kernel_forget(struct sl_filter *f, struct sl_block *b);
-
 /* Hand over what crossed borders so far. */
 void sl_kernel_push_all(struct sl_filter *f);
 
