@@ -24,6 +24,9 @@
  * there. payload=printable adds the bytes as text with a dot for what is not
  * ASCII, payload=base64 all of them in base 64.
  *
+ * A packet's object says, as far as its source knows, the interface (in_iface), the direction ("in" or
+ * "out" of this machine) and the queue, from 0, that it came by.
+ *
  * proc=yes adds the process whose socket a packet comes from or goes to, where that is known:
  * "proc":{"name":"curl","pid":1234}. (print proc=yes) tells when it is.
  *
@@ -145,6 +148,19 @@ static uint64_t tuple_id(const struct sl_tuple *t)
 }
 
 /* ---- objects ------------------------------------------------------ */
+
+/* Which interface, which way, which queue: of packets whose source says so. */
+static void put_where(struct sl_filter *f, struct sl_json *j, const struct sl_block *b)
+{
+	struct sl_iface_info i;
+
+	if (sl_iface_info(f, b->iface, &i) && *i.name)
+		sl_json_kstr(j, "in_iface", i.name);
+	if (b->flags & (SL_B_IN | SL_B_OUT))
+		sl_json_kstr(j, "direction", b->flags & SL_B_OUT ? "out" : "in");
+	if (b->stream)
+		sl_json_ku64(j, "queue", b->stream - 1);
+}
 
 static void put_time(struct sl_json *j, uint64_t time_ns)
 {
@@ -286,6 +302,7 @@ static void put_object(struct sl_filter *f, struct jsonout *o, struct sl_block *
 	if (t && o->proc)
 		put_owner(f, j, b, t);
 	if (o->type == SL_PACKET) {
+		put_where(f, j, b);
 		sl_json_ku64(j, "pcap_cnt", sl_seq(f) + 1);
 		sl_json_ku64(j, "length", b->wire_len);
 		if (t) {

@@ -25,6 +25,8 @@
  * another place. Nine digits follow the point where the source keeps nanoseconds,
  * six elsewhere.
  *
+ * iface=yes puts the interface of a packet and its direction, in or out, in front of the addresses.
+ *
  * proc=yes adds the process whose socket a packet comes from or goes to: "proc curl[1234]". It
  * is known of TCP and UDP that rx captures, where this machine is one end: who made the
  * socket, connected it or accepted the connection. Of a packet on its way out it is the sender, of
@@ -54,7 +56,7 @@ enum { TIME_CLOCK, TIME_ISO, TIME_EPOCH, TIME_NONE };
 
 struct print {
 	int style, time;
-	bool proc;
+	bool proc, iface;
 	const char *file;
 	struct textout to;
 	unsigned int type;		/* of what comes in */
@@ -72,6 +74,7 @@ static const struct sl_param print_params[] = {
 		  .help = "what follows the line"),
 	SL_CHOICE(struct print, time, .choices = print_times, .def = TIME_CLOCK,
 		  .help = "how times are written"),
+	SL_SWITCH(struct print, iface, .help = "interface and direction of packets, where they are known"),
 	SL_SWITCH(struct print, proc, .help = "the process whose socket it is, of packets that are captured here"),
 	SL_OUT_FILE(struct print, file, .def_text = "-", .help = "where to; - is standard output"),
 	{ }
@@ -126,6 +129,17 @@ static void put_bytes_line(struct line *l, struct sl_block *b, const uint8_t *fr
 		if (b->flags & flags[i].flag)
 			put(l, ", %s", flags[i].name);
 	}
+}
+
+/* "eth0 in ": where the packet was seen. */
+static void put_iface(struct sl_filter *f, struct line *l, const struct sl_block *b)
+{
+	struct sl_iface_info i;
+
+	if (sl_iface_info(f, b->iface, &i) && *i.name)
+		put(l, "%s ", i.name);
+	if (b->flags & (SL_B_IN | SL_B_OUT))
+		put(l, "%s ", b->flags & SL_B_OUT ? "out" : "in");
 }
 
 /* "curl[1234]": the name is text that a process chose. */
@@ -205,6 +219,8 @@ static void show(struct sl_filter *f, struct print *p, struct sl_block *b)
 	if (!l.buf)
 		return;
 	put_time(p, &l, b);
+	if (p->iface && p->type == SL_PACKET)
+		put_iface(f, &l, b);
 	if (p->type == SL_BYTES)
 		put_bytes_line(&l, b, frame);
 	else

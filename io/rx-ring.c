@@ -411,6 +411,7 @@ static void fill(struct sl_block *b, const struct ring_rx *s, const struct sl_kf
 	b->payload = e->payload;
 	b->link = frame->link;
 	b->iface = frame->iface;
+	b->stream = frame->queue;
 	b->flags = (uint16_t)(b->flags | e->flags | (s->replay_us ? 0 : SL_B_NANO));
 }
 

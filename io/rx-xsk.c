@@ -83,6 +83,7 @@ struct xring {				/* one of the two that are shared with the kernel */
 
 struct queue {				/* lives while its port does, or a lot is lent */
 	_Atomic unsigned int refs;
+	unsigned int number;		/* at its interface, from 0 */
 	int fd;
 	bool dead;			/* the interface went away under it */
 	uint8_t *mem;
@@ -254,6 +255,7 @@ static int queue_open(int ifindex, unsigned int queue, uint32_t slot_len, uint64
 	if (!q)
 		return -ENOMEM;
 	atomic_init(&q->refs, 1);
+	q->number = queue;
 	q->fd = -1;
 	q->slot_len = slot_len;
 	q->n_slots = SLOTS_MIN;
@@ -586,6 +588,7 @@ static int deliver(struct sl_filter *f, struct rx *rx, unsigned int i, struct qu
 		b->len = b->frame_len = rx->snap && rx->snap < d->len ? (uint32_t)rx->snap : d->len;
 		b->link = SL_LINK_ETHERNET;
 		b->iface = (uint16_t)i;
+		b->stream = q->number + 1;
 		b->flags |= SL_B_NANO | SL_B_IN;
 		sl_emit(f, 0, b);
 	}

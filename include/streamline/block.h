@@ -64,7 +64,8 @@ struct sl_block {
 	uint32_t wire_len;	/* bytes that the frame had on the wire */
 	uint32_t class;		/* arrows select by it */
 	uint32_t flow_hash;	/* same for both directions; 0: not computed */
-	uint32_t stream;	/* bytes: number of flow and direction; flow = stream >> 1 */
+	uint32_t stream;	/* bytes: number of flow and direction; flow = stream >> 1.
+				   Packets: receive queue, from 1; 0: not known */
 	uint16_t l3, l4;	/* from the frame's start; see above */
 	uint16_t payload;	/* first byte after the l4 header, from the frame's start */
 	uint16_t link;		/* LINKTYPE_ value, https://www.tcpdump.org/linktypes.html */

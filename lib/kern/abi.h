@@ -144,7 +144,8 @@ struct sl_kframe {		/* behind struct sl_dring_rec; then entries, then bytes */
 	__u64 nth;		/* packet that came in on this CPU, from 1, those that no record is of included */
 	__u32 wire_len;
 	__u32 stored;		/* bytes of the frame that follow */
-	__u16 link, iface, queue;
+	__u16 link, iface;
+	__u16 queue;		/* from 1; 0: not known */
 	__u8 n_entries;		/* SL_K_PLAIN: the border */
 	__u8 flags;		/* enum sl_kframe_flag */
 };
@@ -158,6 +159,7 @@ enum sl_kframe_flag {
 	SL_K_IN		= 32,
 };
 #define SL_K_WAY_SHIFT	4	/* ... shifted by so many bits */
+#define SL_K_FLAG_OUT	0x100u	/* SL_B_OUT of streamline/block.h */
 
 struct sl_kentry {		/* a border that the frame crosses */
 	__u32 class, flow_hash;

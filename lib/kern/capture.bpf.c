@@ -79,7 +79,7 @@ static __always_inline int capture(void *ctx, const struct seen *f)
 SEC("xdp") int entry_xdp(struct xdp_md *ctx)
 {
 	const __u8 *p = (const __u8 *)(long)ctx->data, *end = (const __u8 *)(long)ctx->data_end;
-	struct seen f = { .queue = (__u16)ctx->rx_queue_index };
+	struct seen f = { .queue = (__u16)(ctx->rx_queue_index + 1) };
 
 	f.len = (__u32)(end - p);
 	SL_OPAQUE(f.len);		/* computed before the clock is asked, not of half pointers behind it */
@@ -88,7 +88,7 @@ SEC("xdp") int entry_xdp(struct xdp_md *ctx)
 
 SEC("tc") int entry_tc(struct __sk_buff *skb)
 {
-	struct seen f = { .len = skb->len, .queue = (__u16)skb->queue_mapping };
+	struct seen f = { .len = skb->len, .queue = sl_kqueue(skb, entrance.flags) };
 	struct sl_kscratch *s;
 
 	if (skb->gso_segs > 1) {

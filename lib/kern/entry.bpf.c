@@ -32,6 +32,7 @@ static __always_inline void replayed(struct sl_kscratch *s)
 	s->frame.link = s->cur.link = r->link;
 	s->frame.iface = s->cur.iface = r->iface;
 	s->cur.flags = r->flags;
+	s->frame.queue = 0;
 }
 
 static __always_inline struct sl_k begin(void *ctx, __u32 wire_len)
@@ -115,7 +116,7 @@ SEC("xdp") int entry_xdp(struct xdp_md *ctx)
 
 	if (!k.s)
 		return conf.pass;
-	k.s->frame.queue = (__u16)ctx->rx_queue_index;
+	k.s->frame.queue = (__u16)(ctx->rx_queue_index + 1);
 	if (entrance.window) {
 		window_xdp(k.s, p, end);
 		if (len > 128) {
@@ -147,7 +148,7 @@ SEC("tc") int entry_tc(struct __sk_buff *skb)
 
 	if (!k.s)
 		return conf.pass;
-	k.s->frame.queue = (__u16)skb->queue_mapping;
+	k.s->frame.queue = sl_kqueue(skb, entrance.flags);
 	if (skb->gso_segs > 1) {
 		k.s->frame.flags |= SL_K_GSO;
 		k.s->gso_frames++;

@@ -81,6 +81,12 @@ static __always_inline struct sl_kscratch *sl_kscratch_get(void)
 	return bpf_map_lookup_elem(&scratch, &zero);
 }
 
+/* The queue of a packet, from 1. Of one that came in the kernel keeps it so, and 0 where it does not know. */
+static __always_inline __u16 sl_kqueue(const struct __sk_buff *skb, __u16 flags)
+{
+	return (__u16)(skb->queue_mapping + (flags & SL_K_FLAG_OUT ? 1 : 0));
+}
+
 /* n bytes (a constant) of the packet as it lies at the hook, into memory. */
 static __always_inline long sl_kload_raw(void *ctx, __u32 off, void *to, __u32 n)
 {
