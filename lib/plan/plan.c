@@ -153,7 +153,8 @@ static int keep_pass(struct sl_plan *p, const char *name)
 	return to && *to ? 0 : -ENOMEM;
 }
 
-static int rewrite(struct sl_plan *p, bool keep)
+/* as_written: no pass is run, and what is kept is the request. */
+static int rewrite(struct sl_plan *p, bool as_written, bool keep)
 {
 	static const struct {
 		const char *name;
@@ -165,7 +166,7 @@ static int rewrite(struct sl_plan *p, bool keep)
 	};
 	int r = keep ? keep_pass(p, "as written") : 0;
 
-	for (unsigned int k = 0; r >= 0 && k < sizeof(passes) / sizeof(passes[0]); k++) {
+	for (unsigned int k = 0; !as_written && r >= 0 && k < sizeof(passes) / sizeof(passes[0]); k++) {
 		r = passes[k].pass(p);
 		if (r > 0 && keep)
 			r = keep_pass(p, passes[k].name);
@@ -218,8 +219,8 @@ int sl_plan_new(const struct sl_request *q, const struct sl_options *o, struct s
 		p->placement = sl_arena_printf(p->graph->arena, "%s", opts.placement);
 		r = p->placement ? 0 : -ENOMEM;
 	}
-	if (!r && !opts.as_written)
-		r = rewrite(p, opts.passes);
+	if (!r)
+		r = rewrite(p, opts.as_written, opts.passes);
 	if (!r)
 		r = sl_place(p, ds);
 	if (!r)
