@@ -23,7 +23,7 @@ STREAMLINE = os.environ.get("STREAMLINE", os.path.join(ROOT, "build/streamline")
 WEB = os.path.join(ROOT, "tests/golden/web.pcap")
 DATA = os.path.join(ROOT, "../shared/data/captures")
 SLOW = float(os.environ.get("SL_SLOW") or 1)
-MOST = 24 if SLOW == 1 else 6	# placements of one request that are run, evenly chosen
+MOST = 24 if SLOW == 1 else 4	# placements of one request that are run, evenly chosen
 
 REQUESTS = [
     "(tcp) -80-> (print)",
