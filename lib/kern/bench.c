@@ -134,7 +134,9 @@ static struct sl_kstage entry_to(uint32_t stage, unsigned int n_arrows)
 
 	for (unsigned int i = 0; i < n_arrows; i++)
 		s.arrows[i] = (struct sl_karrow){
-			.stage = stage, .border = i, .stream = i, .need = UINT16_MAX, .plain = 1,
+			/* not UINT16_MAX, whole: without stages that is a program of its own, and what is asked
+			 * is what a border costs behind stages, where there is something to choose */
+			.stage = stage, .border = i, .stream = i, .need = UINT16_MAX - 1, .plain = 1,
 		};
 	return s;
 }
