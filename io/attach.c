@@ -120,6 +120,7 @@ static int one(struct sl_filter *f, struct attach *s, const struct sl_klapped_he
 	b->wire_len = h->frame->wire_len;
 	b->link = h->frame->link;
 	b->iface = h->frame->iface;
+	b->stream = h->frame->queue;
 	b->flags = (uint16_t)(b->flags | (e->flags & (SL_B_IN | SL_B_OUT)) | SL_B_NANO);
 	sl_count(&s->packets);
 	sl_emit(f, 0, b);

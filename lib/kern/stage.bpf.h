@@ -322,13 +322,17 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
 		const volatile struct sl_karrow *a = &conf.arrows[i];
 
-		if (i >= conf.n_arrows || a->other || !sl_karrow_takes(a, port, class))
-			continue;
-		taken |= 1 << i;
+		if (i >= conf.n_arrows)
+			break;		/* not `continue`: what the verifier jumps over, it does not leave in */
+		if (!a->other && sl_karrow_takes(a, port, class))
+			taken |= 1 << i;
 	}
-	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++)
-		if (i < conf.n_arrows && conf.arrows[i].other && !(taken & 0xff))
+	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
+		if (i >= conf.n_arrows)
+			break;
+		if (conf.arrows[i].other && !(taken & 0xff))
 			taken |= 0x100 << i;
+	}
 	taken |= taken >> 8;
 	taken &= 0xff;
 	if (!taken) {
@@ -344,7 +348,9 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		const volatile struct sl_karrow *a = &conf.arrows[i];
 		__u32 stream = a->stream, n;
 
-		if (i >= conf.n_arrows || !(taken & 1 << i))
+		if (i >= conf.n_arrows)
+			break;
+		if (!(taken & 1 << i))
 			continue;
 		if (stream < SL_K_STREAMS)
 			sl_ktally_add(&s->moved[stream], len);
@@ -368,9 +374,12 @@ static __always_inline int sl_kleave(struct sl_k *k, int port)
 		}
 	}
 	/* One call for each arrow, so that each has a constant target. */
-	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++)
-		if (i < conf.n_arrows && next == i && conf.arrows[i].stage != SL_K_NONE)
+	SL_UNROLL for (int i = 0; i < SL_K_ARROWS; i++) {
+		if (i >= conf.n_arrows)
+			break;
+		if (next == i && conf.arrows[i].stage != SL_K_NONE)
 			bpf_tail_call(k->ctx, &stages, conf.arrows[i].stage);
+	}
 	return sl_kfinish(k);
 }
 
