@@ -54,6 +54,17 @@ def frame(chain, what, size):
             + what).ljust(size, b"\0")
 
 
+def receive(end, sock, n):
+    """As End.receive(); a greeting of start() that comes late is none of them."""
+    got = []
+    while len(got) < n:
+        more = end.receive(sock, n - len(got), 2)
+        if not more:
+            break
+        got += [f for f in more if not f.startswith(b"hello", 14)]
+    return got
+
+
 def frames(chain, via):
     n = 3000
     p = chain.start(LINE.replace("via=packet", f"via={via}"))
@@ -64,8 +75,8 @@ def frames(chain, via):
         for i in range(0, n, 100):
             chain.a.send(there[i:i + 100])
             chain.c.send(back[i:i + 100])
-            got_there += chain.c.receive(sc, 100, 2)
-            got_back += chain.a.receive(sa, 100, 2)
+            got_there += receive(chain.c, sc, 100)
+            got_back += receive(chain.a, sa, 100)
     ns.stop(p, signal.SIGINT)
     r = Report(p)
     ns.ok(got_there == there and got_back == back and r.status == 0 and lost(r) == 0 and r.adds_up(),
