@@ -83,9 +83,10 @@ def in_kernel(p):
 
 def nothing_is_left(pair, work):
     out = os.path.join(work, "dense.json")
-    p = forms.start(pair, REQUEST.format(dev=pair.b.dev, idle="1s", out=out))
+    # longer than a machine that has other things to do keeps frames from coming
+    p = forms.start(pair, REQUEST.format(dev=pair.b.dev, idle=f"{int(2 * ns.SLOW)}s", out=out))
     made = livegen.generate(pair, "-s", "64", "-c", str(COUNT), "-f", str(N_FLOWS))
-    ns.until(lambda: packets(records(out)) == made["accepted"], seconds=5)
+    ns.until(lambda: packets(records(out)) == made["accepted"], seconds=8)
     found = records(out)
     ns.ok(made["accepted"] > 0 and packets(found) == made["accepted"] and len(found) == N_FLOWS,
           "all packets are counted though no more come, and told of while the run goes on",
@@ -101,7 +102,7 @@ def the_end_of_the_run(pair, work):
     p = forms.start(pair, REQUEST.format(dev=pair.b.dev, idle="1h", out=out))
     made = livegen.generate(pair, "-s", "64", "-c", str(COUNT), "-f", str(N_FLOWS))
     ns.stop(p)
-    ns.ok(packets(records(out)) == made["accepted"], "a run that ends at once has all packets",
+    ns.ok(packets(records(out)) == made["accepted"] > 0, "a run that ends at once has all packets",
           f"{packets(records(out))} of {made['accepted']}")
 
 
