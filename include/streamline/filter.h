@@ -355,6 +355,14 @@ void sl_park_done(struct sl_filter *f, struct sl_block *parked);
 void sl_park_lose(struct sl_filter *f, struct sl_block *parked, const char *reason);
 
 /*
+ * For sinks that copy what they write later: n blocks are gone with their bytes, and count as
+ * held until the filter says what became of them; `bytes` are those that were in view.
+ */
+void sl_absorb(struct sl_filter *f, struct sl_block *const *b, unsigned int n);
+void sl_absorb_done(struct sl_filter *f, uint64_t blocks, uint64_t bytes);
+void sl_absorb_lose(struct sl_filter *f, uint64_t blocks, uint64_t bytes, const char *reason);
+
+/*
  * Narrow the view to `len` bytes from `skip` bytes into it. What falls away is
  * counted as filtered bytes (the block itself goes on). skip + len <= b->len.
  */

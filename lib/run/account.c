@@ -121,6 +121,39 @@ void sl_park_lose(struct sl_filter *f, struct sl_block *parked, const char *reas
 	sl_bytes_put(i->run, parked);
 }
 
+void sl_absorb(struct sl_filter *f, struct sl_block *const *b, unsigned int n)
+{
+	struct sl_inst *i = sl_inst(f);
+	uint64_t bytes = 0;
+
+	for (unsigned int k = 0; k < n; k++) {
+		settle(i, b[k]);
+		bytes += b[k]->len;
+	}
+	i->held.blocks += n;
+	i->held.bytes += bytes;
+	sl_blocks_free(f->shard, b, n);
+}
+
+void sl_absorb_done(struct sl_filter *f, uint64_t blocks, uint64_t bytes)
+{
+	struct sl_inst *i = sl_inst(f);
+
+	i->held.blocks -= blocks;
+	i->held.bytes -= bytes;
+	i->gone.blocks += blocks;
+	i->gone.bytes += bytes;
+}
+
+void sl_absorb_lose(struct sl_filter *f, uint64_t blocks, uint64_t bytes, const char *reason)
+{
+	struct sl_inst *i = sl_inst(f);
+
+	i->held.blocks -= blocks;
+	i->held.bytes -= bytes;
+	lost(i, reason, blocks, bytes);
+}
+
 void sl_view(struct sl_filter *f, struct sl_block *b, uint32_t skip, uint32_t len)
 {
 	struct sl_inst *i = sl_inst(f);

@@ -119,6 +119,18 @@ void sl_block_free(struct sl_shard *sh, struct sl_block *b)
 	sl_slot_free(sh, sl_slot(b));
 }
 
+void sl_blocks_free(struct sl_shard *sh, struct sl_block *const *b, unsigned int n)
+{
+	struct sl_slot *free = sh->pool.free;
+
+	for (unsigned int i = 0; i < n; i++) {
+		let_go(sh, b[i]);
+		sl_slot(b[i])->next = free;
+		free = sl_slot(b[i]);
+	}
+	sh->pool.free = free;
+}
+
 void sl_pool_done(struct sl_shard *sh)
 {
 	struct sl_pool *p = &sh->pool;

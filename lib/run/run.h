@@ -104,6 +104,7 @@ struct sl_pool {
 struct sl_slot *sl_slot_new(struct sl_shard *sh);	/* not cleared; NULL: no memory */
 void sl_slot_free(struct sl_shard *sh, struct sl_slot *s);	/* the slot alone */
 void sl_block_free(struct sl_shard *sh, struct sl_block *b);	/* and its hold on the bytes */
+void sl_blocks_free(struct sl_shard *sh, struct sl_block *const *b, unsigned int n);
 void sl_bytes_put(struct sl_run *r, const struct sl_block *b);	/* that hold alone */
 /*
  * A small block that is kept holds the whole segment that it came in. When sources'
