@@ -7,12 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cap/cap.h"
 #include "capfile.h"
 #include "core/outfile.h"
 
 #define SNAPLEN		262144
-#define COPY_BELOW	256u	/* smaller frames are staged beside their header */
 #define MAX_IFACES	1024	/* more of them are told apart by link type only */
 #define APPLICATION	"streamline"
 
@@ -53,134 +51,72 @@ static inline void piece(struct sl_capfile_batch *t, const void *p, size_t len)
 		t->iov[t->n_iov++] = (struct iovec){ (void *)(uintptr_t)p, len };
 }
 
-static inline void staged(struct sl_capfile_batch *t, size_t len)
-{
-	piece(t, t->stage + t->staged, len);
-	t->staged += len;
-}
-
-/*
- * The headers in front of the first frame. Until they are out, size is 0, and
- * they count with the first record.
- */
-static void put_header(struct sl_capfile *o, struct sl_capfile_batch *t)
-{
-	if (o->ng) {
-		staged(t, sl_cap_put_section(t->stage + t->staged, 256, APPLICATION, NULL));
-	} else {
-		sl_cap_put_file(t->stage + t->staged, o->link, SNAPLEN, o->nano, 0);
-		staged(t, SL_CAP_FILE_HDR);
-	}
-	t->before = t->total;
-}
-
-/* The number of the interface in this file; its description is staged when it is new. */
-static int64_t iface_of(struct sl_capfile *o, struct sl_capfile_batch *t, uint16_t link,
-			uint16_t iface, bool nano)
+/* The number of the interface in this file; its description is made when it is new. */
+static int iface_of(struct sl_capfile *o, uint16_t link, uint16_t iface, bool nano, uint8_t *to)
 {
 	struct sl_capfile_iface *i, *more;
 
 	if (o->n_ifaces >= MAX_IFACES)
 		iface = 0;
 	for (uint32_t k = 0; k < o->n_ifaces; k++) {
-		/* begin at the last one: most often it is that */
+		/* from the last one on: most often it is the next */
 		uint32_t at = o->last_iface + k < o->n_ifaces ? o->last_iface + k
 							      : o->last_iface + k - o->n_ifaces;
 
 		i = &o->ifaces[at];
-		if (i->iface == iface && i->link == link && i->nano == nano)
-			return o->last_iface = at;
+		if (i->iface == iface && i->link == link && i->nano == nano) {
+			o->last_iface = at;
+			return 0;
+		}
 	}
 	if ((o->n_ifaces & (o->n_ifaces - 1)) == 0) {
 		more = realloc(o->ifaces, (o->n_ifaces ? o->n_ifaces * 2 : 1) * sizeof(*more));
 		if (!more)
-			return -1;
+			return -ENOMEM;
 		o->ifaces = more;
 	}
 	o->ifaces[o->n_ifaces] = (struct sl_capfile_iface){ link, iface, nano };
-	staged(t, sl_cap_put_iface(t->stage + t->staged, 128, link, SNAPLEN, nano,
-				   o->names && iface < SL_CAPFILE_NAMES && *o->names[iface] ? o->names[iface] : NULL, 0));
-	return o->last_iface = o->n_ifaces++;
+	o->last_iface = o->n_ifaces++;
+	return (int)sl_cap_put_iface(to, 128, link, SNAPLEN, nano,
+				     o->names && iface < SL_CAPFILE_NAMES && *o->names[iface] ? o->names[iface] : NULL, 0);
 }
 
-static int put_ng(struct sl_capfile *o, struct sl_capfile_batch *t, const struct sl_block *b,
-		   const uint8_t *frame, bool nano)
+int sl_capfile_before(struct sl_capfile *o, const struct sl_block *b, bool nano, uint8_t *to, uint32_t *begins)
 {
-	uint8_t flags = (b->flags & SL_B_IN ? SL_CAP_IN : 0) | (b->flags & SL_B_OUT ? SL_CAP_OUT : 0);
-	int64_t iface = iface_of(o, t, b->link, b->iface, nano);
+	size_t n = 0;
+	int r;
 
-	if (iface < 0)
-		return -ENOMEM;
-	sl_cap_put_epb(t->stage + t->staged, (uint32_t)iface, b->time_ns, nano, b->frame_len, b->wire_len,
-		       flags);
-	staged(t, SL_CAP_EPB_HDR);
-	if (b->frame_len <= COPY_BELOW) {
-		memcpy(t->stage + t->staged, frame, b->frame_len);
-		staged(t, b->frame_len);
-	} else {
-		piece(t, frame, b->frame_len);
+	*begins = 0;
+	if (!o->headed && o->ng) {
+		n = sl_cap_put_section(to, 256, APPLICATION, NULL);
+	} else if (!o->headed) {
+		sl_cap_put_file(to, o->link, SNAPLEN, o->nano, 0);
+		n = SL_CAP_FILE_HDR;
 	}
-	staged(t, sl_cap_put_epb_tail(t->stage + t->staged, b->frame_len, flags));
-	return 0;
+	r = o->ng ? iface_of(o, b->link, b->iface, nano, to + n) : 0;
+	if (r < 0)
+		return r;
+	o->headed = true;
+	*begins = (uint32_t)n;
+	return (int)n + r;
 }
 
-static void put_pcap(struct sl_capfile *o, struct sl_capfile_batch *t, const struct sl_block *b,
-		     const uint8_t *frame)
+bool sl_capfile_add(struct sl_capfile *o, struct sl_capfile_batch *t, struct sl_capfile_part *p)
 {
-	uint8_t *h = t->stage + t->staged;
-
-	sl_cap_put_rec(h, b->time_ns, b->frame_len, b->wire_len, o->nano);
-	t->lies[t->n] = NULL;
-	/*
-	 * Is it there already? A block's own bytes (SL_B_OWNED) have somebody's
-	 * count in front of them; all others lie in a segment, whose earlier
-	 * bytes are as readable as theirs.
-	 */
-	if (!o->own_headers && b->seg && !(b->flags & SL_B_OWNED) && b->off - b->head >= SL_CAP_REC_HDR &&
-	    !memcmp(frame - SL_CAP_REC_HDR, h, SL_CAP_REC_HDR)) {
-		t->lies[t->n] = frame - SL_CAP_REC_HDR;
-		memcpy(t->says[t->n], h, SL_CAP_REC_HDR);
-		piece(t, frame - SL_CAP_REC_HDR, SL_CAP_REC_HDR + (size_t)b->frame_len);
-		return;
-	}
-	staged(t, SL_CAP_REC_HDR);
-	if (b->frame_len <= COPY_BELOW) {
-		memcpy(t->stage + t->staged, frame, b->frame_len);
-		staged(t, b->frame_len);
+	if (t->n == SL_CAPFILE_BATCH || t->n_iov > SL_CAPFILE_PIECES - 3)
+		return false;
+	if (!p->frame) {
+		piece(t, p->made, p->made_len);
+	} else if (p->lies && !o->own_headers) {
+		piece(t, p->frame - SL_CAP_REC_HDR, SL_CAP_REC_HDR + (size_t)p->frame_len);
 	} else {
-		piece(t, frame, b->frame_len);
+		piece(t, p->made, p->header);
+		piece(t, p->frame, p->frame_len);
+		piece(t, p->made + p->header, p->made_len - p->header);
 	}
-}
-
-int sl_capfile_put(struct sl_capfile *o, struct sl_capfile_batch *t, const struct sl_block *b,
-		   const uint8_t *frame, enum sl_capfile_clock clock)
-{
-	bool nano = clock == SL_CLOCK_NS || (clock == SL_CLOCK_AUTO && b->flags & SL_B_NANO);
-
-	/* Header, a new interface, a small frame, and its own two headers. */
-	if (t->n == SL_CAPFILE_BATCH || t->n_iov > SL_CAPFILE_PIECES - 8 ||
-	    t->staged + 256 + 128 + COPY_BELOW + 64 > sizeof(t->stage))
-		return 0;
-	if (!o->size && !t->n)
-		put_header(o, t);
-	if (o->ng) {
-		int r = put_ng(o, t, b, frame, nano);
-
-		if (r < 0) {
-			/* no header without a frame */
-			if (!t->n)
-				sl_capfile_drop(t);
-			return r;
-		}
-	} else {
-		put_pcap(o, t, b, frame);
-		nano = o->nano;
-	}
-	if (!nano && b->time_ns % 1000)
-		o->rounded++;
-	t->len[t->n] = b->frame_len;
+	t->part[t->n] = p;
 	t->end[t->n++] = t->total;
-	return 1;
+	return true;
 }
 
 /*
@@ -248,44 +184,98 @@ static int write_all(struct sl_capfile *o, struct iovec *v, unsigned int n, size
 	return 0;
 }
 
-/* Of the first n frames, those in front of a header that is not any more what it was. */
+/* Of the first n parts, those in front of a header that is not any more what it was. */
 static unsigned int unspoilt(const struct sl_capfile *o, const struct sl_capfile_batch *t, unsigned int n)
 {
-	for (unsigned int i = 0; !o->ng && i < n; i++)
-		if (t->lies[i] && memcmp(t->lies[i], t->says[i], SL_CAP_REC_HDR))
+	for (unsigned int i = 0; !o->own_headers && i < n; i++) {
+		const struct sl_capfile_part *p = t->part[i];
+
+		if (p->lies && memcmp(p->frame - SL_CAP_REC_HDR, p->made, SL_CAP_REC_HDR))
 			return i;
+	}
 	return n;
 }
 
-int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t, unsigned int *n_good)
+static uint32_t get32(const uint8_t *p)
 {
-	size_t done = 0, good;
-	unsigned int n = 0, fine;
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Only the first `fits` bytes of a part went out: those up to the end of its last whole packet. */
+static size_t whole(const struct sl_capfile *o, struct sl_capfile_part *p, size_t fits)
+{
+	size_t at = p->begins, next, good = at <= fits ? at : 0;
+	uint32_t frame_len;
+
+	while (!p->frame && p->good < p->packets) {
+		const uint8_t *h = p->made + at;
+		bool packet = !o->ng || get32(h) == SL_CAP_EPB;
+
+		next = at + (o->ng ? get32(h + 4) : SL_CAP_REC_HDR + get32(h + 8));
+		if (next > fits)
+			break;
+		frame_len = get32(h + (o->ng ? 20 : 8));
+		at = next;
+		if (!packet)
+			continue;
+		p->good++;
+		p->good_bytes += frame_len;
+		good = at;
+	}
+	return good;
+}
+
+unsigned int sl_capfile_flush(struct sl_capfile *o, struct sl_capfile_batch *t)
+{
+	unsigned int n_parts = t->n, n = 0, fine;
+	size_t done = 0, good = 0, start = 0, cut = 0;
 	int r;
 
 	r = write_all(o, t->iov, t->n_iov, &done);
-	while (n < t->n && t->end[n] <= done)
+	while (n < n_parts && t->end[n] <= done)
 		n++;
 	fine = unspoilt(o, t, n);
-	if (fine < n) {
-		o->own_headers = true;
-		n = fine;
+	for (unsigned int i = 0; i < n_parts; i++) {
+		struct sl_capfile_part *p = t->part[i];
+
+		p->good = i < fine ? p->packets : 0;
+		p->good_bytes = i < fine ? p->bytes : 0;
+		p->error = i < fine ? 0 : r;
+		/* What a reader can read: whole records; if not even one, the headers; or nothing. */
+		if (i < fine && p->packets)
+			good = t->end[i];
+		else if (i < fine && p->begins)
+			good = start + p->begins;
+		else if (i == n && fine == n)
+			cut = whole(o, p, done - start);
+		if (cut)
+			good = start + cut, cut = 0;
+		start = t->end[i];
 	}
-	/* What a reader can read: whole records; if not even one, the headers; or nothing. */
-	good = n ? t->end[n - 1] : done >= t->before ? t->before : 0;
+	if (fine == n_parts)
+		good = done;
+	if (fine < n)
+		o->own_headers = true;
 	if (done > good && !sl_target_cut(&o->to, (off_t)(done - good)) && r == 0) {
-		n = t->n;	/* somebody else writes there too: it stays as it is */
+		/* somebody else writes there too: it stays as it is */
+		for (; fine < n_parts; fine++) {
+			t->part[fine]->good = t->part[fine]->packets;
+			t->part[fine]->good_bytes = t->part[fine]->bytes;
+		}
 		good = done;
 	}
-	for (unsigned int i = 0; i < n; i++)
-		o->bytes += t->len[i];
-	o->packets += n;
+	for (unsigned int i = 0; i < n_parts; i++) {
+		o->packets += t->part[i]->good;
+		o->bytes += t->part[i]->good_bytes;
+	}
 	o->size += good;
-	*n_good = n;
 	if (r < 0)
 		o->error = r;
 	sl_capfile_drop(t);
-	return r;
+	return r < 0 ? n_parts : fine;
 }
 
 void sl_capfile_counts(struct sl_capfile *o, uint16_t iface, uint64_t time_ns, uint64_t received, uint64_t dropped)

@@ -152,13 +152,9 @@ int sl_pcapout_of(struct sl_filter *f, struct sl_block *b, struct pcapout_file *
 	bool nano = s->precision == SL_CLOCK_NS ||
 		    (s->precision == SL_CLOCK_AUTO && b->flags & SL_B_NANO);
 	char name[PCAPOUT_NAME];
-	struct pcapout_file *o = s->memo;
+	struct pcapout_file *o;
 	int r;
 
-	if (o && !s->by_flow && (!s->by_class || b->class == s->memo_class) && b->link == s->memo_link) {
-		*res = o;
-		return 0;
-	}
 	sl_pcapout_name(f, b, name, sizeof(name));
 	r = out_named(f, name, &o);
 	if (r < 0)

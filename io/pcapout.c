@@ -112,17 +112,25 @@ static int pcapout_prepare(struct sl_prepare *p, const void *state, void **share
 
 /* ---- working ----------------------------------------------------------- */
 
-/* The chain of one file within a batch, in order. */
-static void put_chain(struct sl_filter *f, struct pcapout_file *o, struct sl_block **b, const uint32_t *next)
+/* Some blocks of a batch for one file, in order. */
+static void put(struct sl_filter *f, struct pcapout_file *o, struct sl_block *const *b, unsigned int n)
 {
-	int r;
+	int r = o->error ? 0 : sl_pcapout_use(f, o);
 
-	o->queued = false;
-	r = o->error ? 0 : sl_pcapout_use(f, o);
 	if (r < 0)
 		sl_pcapout_failed(f, o, r);
+	sl_pcapout_put(f, o, b, n);
+}
+
+/* Those of a chain. */
+static void put_chain(struct sl_filter *f, struct pcapout_file *o, struct sl_block *const *b, const uint32_t *next)
+{
+	struct sl_block *its[SL_BATCH_MAX];
+	unsigned int n = 0;
+
 	for (uint32_t i = o->first; i != UINT32_MAX; i = next[i])
-		sl_pcapout_put(f, o, b[i]);
+		its[n++] = b[i];
+	put(f, o, its, n);
 }
 
 static int hand_over(struct sl_filter *f)
@@ -165,7 +173,8 @@ static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 			sl_lose(f, b[n], s->finished ? "reader gone" : "write failed");
 			continue;
 		}
-		e = sl_pcapout_of(f, b[n], &o);
+		o = sl_pcapout_same(s, b[n]);
+		e = o ? 0 : sl_pcapout_of(f, b[n], &o);
 		if (e) {
 			sl_lose(f, b[n], e == 1 ? "other link type" : "write failed");
 			r = e < 0 ? e : r;
@@ -182,6 +191,10 @@ static int pcapout_work(struct sl_filter *f, struct sl_batch *in)
 		o->last = n++;
 	}
 	for (unsigned int i = 0; i < n_queue; i++)
+		queue[i]->queued = false;
+	if (n_queue == 1)
+		put(f, queue[0], b, n);
+	for (unsigned int i = 0; n_queue > 1 && i < n_queue; i++)
 		put_chain(f, queue[i], b, next);
 	e = hand_over(f);
 	return e < 0 ? e : r;
@@ -203,13 +216,8 @@ static int pcapout_open(struct sl_filter *f)
 	struct pcapout_file *o;
 
 	s->all_end = &s->all;
-	s->filter = f;
-	sl_writer_init(&s->writer, sl_pcapout_write, s);
-	s->batch = malloc(sizeof(*s->batch));
-	s->item = malloc(PCAPOUT_ITEMS * sizeof(*s->item));
-	if (!s->batch || !s->item || sl_pcapout_grow(s) < 0)
+	if (sl_pcapout_way_init(s) < 0 || sl_pcapout_grow(s) < 0)
 		return sl_fail(f, "E302", "out of memory");
-	sl_capfile_drop(s->batch);
 	s->ng = s->format == FORMAT_PCAPNG || (s->format == FORMAT_AUTO && ends_in(s->file, ".pcapng"));
 	s->by_class = strstr(s->file, "{class}");
 	s->by_flow = strstr(s->file, "{flow}");
@@ -291,9 +299,7 @@ static void pcapout_close(struct sl_filter *f)
 		free(o);
 	}
 	free(s->hash);
-	sl_writer_done(&s->writer);
-	free(s->item);
-	free(s->batch);
+	sl_pcapout_way_done(s);
 }
 
 static const char *const pcapout_examples[] = {

@@ -16,17 +16,18 @@
 #include "streamline/filter.h"
 
 #define PCAPOUT_NAME	4096
-#define PCAPOUT_ITEMS	4096u	/* packets under way at once, and their bytes: */
+#define PCAPOUT_ITEMS	4096u	/* under way at once, and their bytes: */
 #define PCAPOUT_BYTES	(8u << 20)
+#define PCAPOUT_CHUNK	(128u << 10)
 
 /*
- * A file. What is told about it, and its descriptor while nothing of it is under way, is
- * work()'s; the rest of `file` is the writer's, once a packet was put into its ring.
+ * A file. What makes its records is work()'s, and so is its descriptor while nothing of it is
+ * under way; the side that writes (capfile.h) is the writer's, which may be a thread.
  */
 struct pcapout_file {
 	struct sl_capfile file;		/* first */
 	int error;			/* as work() knows it: no more goes there */
-	uint32_t under_way;		/* packets in the ring */
+	uint32_t under_way;		/* items of it in the ring */
 	struct pcapout_file *hash_next;
 	struct pcapout_file *next;		/* of all, in order of their making */
 	uint32_t first, last;		/* of the batch's chain; valid while queued */
@@ -52,19 +53,37 @@ struct pcapout {
 	/* On their way: the ring of writer.h, item i is at [i % PCAPOUT_ITEMS]. */
 	struct sl_writer writer;
 	struct pcapout_item *item;
+	struct pcapout_item *flat;		/* the last one, if records may be added to it */
+	uint8_t *at;				/* where the next one begins in the chunk */
+	uint32_t *views;			/* and what was noted last, from its end */
+	struct pcapout_chunk *chunk, *spare;
+	unsigned int n_chunks;
+	struct sl_block *copied[SL_BATCH_MAX];	/* of this batch, still to be let go */
+	unsigned int n_copied;
 	uint64_t item_bytes, pushed_bytes;	/* under way; of them, not yet pushed */
 	uint64_t all_bytes;			/* that ever were */
 	bool in_line;				/* some file is a pipe or a device: no thread */
 	int failure;				/* of a write, for work() to return */
-	struct sl_filter *filter;		/* (w) for sl_frame() alone */
 	struct sl_capfile_batch *batch;		/* (w) */
 };
 
 struct pcapout_item {
-	struct sl_block b;
+	struct sl_capfile_part part;	/* the writer's, while it has the item */
 	struct pcapout_file *out;
-	int error;		/* (w) 0: it is in the file */
-	bool rounded;		/* (w) */
+	struct pcapout_chunk *chunk;
+	uint32_t bytes;			/* under way with it */
+	/* records that were made: */
+	uint64_t view;			/* bytes in view of their packets; of each, downwards from here */
+	const uint32_t *views;
+	/* a frame where it is: */
+	struct sl_block b;
+};
+
+/* See pcapout-way.c. */
+struct pcapout_chunk {
+	struct pcapout_chunk *next;	/* while it is spare */
+	uint32_t items;			/* under way in it */
+	_Alignas(64) uint8_t bytes[PCAPOUT_CHUNK];
 };
 
 /* ---- pcapout-names.c ---- */
@@ -84,13 +103,21 @@ int sl_pcapout_grow(struct pcapout *s);
 int sl_pcapout_new(struct sl_filter *f, const char *name, struct pcapout_file **res);
 /* The file that a block belongs to, begun. 1: there is none for it, 2: it takes no more (both were said). */
 int sl_pcapout_of(struct sl_filter *f, struct sl_block *b, struct pcapout_file **res);
+/* It, if it is the one that was asked for last; or NULL. */
+static inline struct pcapout_file *sl_pcapout_same(const struct pcapout *s, const struct sl_block *b)
+{
+	return !s->by_flow && (!s->by_class || b->class == s->memo_class) && b->link == s->memo_link ? s->memo : NULL;
+}
 /* It is going to be written: open it where it was closed for a while. 0 or -errno. */
 int sl_pcapout_use(struct sl_filter *f, struct pcapout_file *o);
 
 /* ---- pcapout-way.c ---- */
 
-/* Takes the block. */
-void sl_pcapout_put(struct sl_filter *f, struct pcapout_file *o, struct sl_block *b);
+/* 0 or -ENOMEM; done() takes back what either made. */
+int sl_pcapout_way_init(struct pcapout *s);
+void sl_pcapout_way_done(struct pcapout *s);
+/* Takes n blocks of one file: at most SL_BATCH_MAX of all files between two calls of settle(). */
+void sl_pcapout_put(struct sl_filter *f, struct pcapout_file *o, struct sl_block *const *b, unsigned int n);
 /*
  * Hand over what is there, and let go of what the writer is done with; `all`: wait for it.
  * A failure is reported once for each file, and kept for work() to return, since
@@ -98,7 +125,5 @@ void sl_pcapout_put(struct sl_filter *f, struct pcapout_file *o, struct sl_block
  */
 void sl_pcapout_settle(struct sl_filter *f, bool all);
 void sl_pcapout_failed(struct sl_filter *f, struct pcapout_file *o, int error);
-/* In the writer's thread, where there is one: packets of one file, as many as go at once. */
-uint32_t sl_pcapout_write(void *arg, uint32_t from, uint32_t to);
 
 #endif

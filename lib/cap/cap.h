@@ -217,6 +217,7 @@ struct sl_cap_iface *sl_cap_add_iface(struct sl_cap *c);
 
 #define SL_CAP_FILE_HDR		24	/* bytes in front of a pcap file */
 #define SL_CAP_REC_HDR		16	/* and of each record */
+#define SL_CAP_EPB		6	/* type of an enhanced packet block */
 #define SL_CAP_EPB_HDR		28	/* bytes of an enhanced packet block before the frame */
 #define SL_CAP_EPB_TAIL_MAX	(3 + 12 + 4)	/* and after it: padding, flags with the list's end, length */
 

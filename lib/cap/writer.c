@@ -11,7 +11,7 @@
 enum {
 	BT_IFACE	= 1,
 	BT_STATS	= 5,
-	BT_ENHANCED	= 6,
+	BT_ENHANCED	= SL_CAP_EPB,
 	BT_SECTION	= 0x0a0d0d0a,
 };
 

@@ -6,10 +6,12 @@ writer.py -- pcapout writes beside the pipeline, and nobody can tell by the file
 Enough goes through for its thread to start (a megabyte); the same is done on a single
 processor, where there is none. Files, counts, errors and ledger are compared: for any
 number of workers, many files, a disk that fills up, an input that is cut while it
-is read, an output that is a pipe, and an end by a signal.
+is read, an output that is a pipe, and an end by a signal. A file may end at any byte:
+what is counted is what is in it.
 """
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -61,8 +63,25 @@ def capture(path, flows, size):
     return path
 
 
+def streams(path, flows, size):
+    """Of some connections, with nothing twice or missing."""
+    seq = [1] * flows
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i in range(PACKETS):
+            k, n = i * 7919 % flows, size(i)
+            p = packet(seq[k], k, n)
+            seq[k] += n
+            f.write(struct.pack("<IIII", 1000 + i // 1000, i % 1000, len(p), len(p)) + p)
+    return path
+
+
 # small frames, which are copied, among large ones, which are not
 IN = capture(top + "/in.pcap", 700, lambda i: (20, 900, 150, 1400, 400)[i % 5])
+
+
+SMALL = streams(top + "/small.pcap", 40, lambda i: 1 + i % 60)
+MIXED = streams(top + "/mixed.pcap", 40, lambda i: (1, 700, 30, 3, 60, 452, 455, 2)[i % 8])
 
 
 def content(path):
@@ -80,6 +99,25 @@ def frames(path):
         n += 1
     assert at == len(b), (path, at, len(b))
     return n
+
+
+def ends(b):
+    """Where each packet of a file ends, and how long its frame is; first, where none does."""
+    if b[:4] == b"\xd4\xc3\xb2\xa1":
+        at, found = 24, [(24, 0)]
+        while at < len(b):
+            n = struct.unpack("<I", b[at + 8:at + 12])[0]
+            at += 16 + n
+            found.append((at, n))
+        return found
+    at, found = struct.unpack("<I", b[4:8])[0], []
+    found.append((at, 0))
+    while at < len(b):
+        kind, n = struct.unpack("<II", b[at:at + 8])
+        if kind == 6:
+            found.append((at + n, struct.unpack("<I", b[at + 20:at + 24])[0]))
+        at += n
+    return found
 
 
 def folder():
@@ -253,6 +291,73 @@ def _():
     n = frames(d + "/f")
     assert p.returncode == 1 and f"it holds the first {n} packets".encode() in p.stderr, (n, p.stderr)
     assert report(p.stdout)["pcapout"]["values"]["packets"] == n
+
+
+for name, source, request in (("small packets", SMALL, "(tcp) > (pcapout FILE)"),
+                              ("all sizes", MIXED, "(tcp) > (pcapout FILE)"),
+                              ("pcapng", MIXED, "(tcp) > (pcapout FILE format=pcapng)"),
+                              ("streams", MIXED, "(tcp) -80-> (untcp) > (pcapout FILE)")):
+    @test("a file that ends anywhere: " + name)
+    def _():
+        import random
+        import resource
+        d = folder()
+        status, out, err = run("-r", source, request.replace("FILE", d + "/whole"))
+        assert status == 0, err
+        whole = content(d + "/whole")
+        places = ends(whole)
+        chance = random.Random(name)
+        limits = [0, 23, 24, places[0][0], places[1][0] - 1, places[1][0], places[1][0] + 1]
+        # what is made lies in chunks of 128 KiB
+        for chunk in 1, 2, 8, 9:
+            near = next(i for i, p in enumerate(places) if p[0] >= chunk << 17)
+            limits += [places[i][0] + by for i in (near - 2, near - 1, near) for by in (-1, 0)]
+        limits += [chance.randrange(len(whole)) for _ in range(12)]
+
+        for i, limit in enumerate(limits):
+            def limited():
+                if i % 2:
+                    os.sched_setaffinity(0, CPUS[:1])
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            p = subprocess.run([STREAMLINE, "run", "--json", "-r", source, request.replace("FILE", d + "/f")],
+                               preexec_fn=limited, restore_signals=False, stdin=subprocess.DEVNULL,
+                               capture_output=True, timeout=60)
+            there = [(at, n) for at, n in places if at <= limit]
+            f = report(p.stdout)["pcapout"]
+            assert p.returncode == 1, (limit, p.stderr)
+            assert content(d + "/f") == whole[:there[-1][0] if there else 0], (limit, there[-1:])
+            n, size = max(len(there) - 1, 0), sum(n for _, n in there)
+            assert f["values"]["packets"] == f["out"]["blocks"] == n, (limit, n, f)
+            assert f["values"]["bytes"] == size, (limit, size, f)
+            # of a stream, what its packets carry is in view
+            assert f["out"]["bytes"] == size - (54 * n if name == "streams" else 0), (limit, size, f)
+            assert f["lost"]["blocks"] == f["in"]["blocks"] - n and f["lost"]["blocks"], (limit, f)
+
+
+for form in "pcap", "pcapng":
+    @test(f"a reader that goes away, {form}")
+    def _():
+        d = folder()
+        run("-r", MIXED, f"(tcp) > (pcapout whole format={form})", cwd=d)
+        whole = content(d + "/whole")
+        places = ends(whole)
+        os.mkfifo(d + "/f")
+        for goes in 1, 30, 5000, 65536, 131072 + 7, 1 << 20:
+            fd = os.open(d + "/f", os.O_RDONLY | os.O_NONBLOCK)
+            p = start("-r", MIXED, f"(tcp) > (pcapout f format={form})", cwd=d)
+            got = b""
+            while len(got) < goes:
+                select.select([fd], [], [], 60)
+                got += os.read(fd, goes - len(got))
+            os.close(fd)
+            status, out, err = end(p)
+            assert got == whole[:goes] and status == 0, (goes, status, err)
+            f = report(out)["pcapout"]
+            n = f["values"]["packets"]
+            assert f["out"]["blocks"] == n and places[n][0] >= goes - 1600, (goes, f)
+            assert f["values"]["bytes"] == f["out"]["bytes"] == sum(k for _, k in places[:n + 1]), (goes, f)
+            assert f["lost"]["reasons"] == {"reader gone": f["in"]["blocks"] - n}, (goes, f)
 
 
 @test("a trickle is written though nothing follows")
