@@ -24,7 +24,10 @@ struct sl_krings {
 	const __u64 *producer;
 	struct {
 		uint64_t pos, head;	/* read up to; published when last looked */
+		bool live;		/* one of `live` */
 	} *at;
+	unsigned int *live, n_live;	/* in which something is left to read */
+	bool dry;			/* one that was live has been read to its end */
 	struct sl_kentry plain[2];	/* of the packet that was read last */
 };
 

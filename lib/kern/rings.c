@@ -154,7 +154,8 @@ int sl_krings_new(struct sl_krings *r, enum sl_kcarrier carrier, uint64_t ring_b
 	r->size = power_of_two(ring_bytes);
 	r->stride = SL_DRING_DATA + r->size + SL_K_SPARE;
 	r->at = calloc(r->n, sizeof(*r->at));
-	if (!r->at)
+	r->live = calloc(r->n, sizeof(*r->live));
+	if (!r->at || !r->live)
 		return -ENOMEM;
 	if (shared && carrier != SL_CARRIER_ARRAY)
 		return -EINVAL;
@@ -197,6 +198,7 @@ void sl_krings_done(struct sl_krings *r)
 	if (r->bell_fd >= 0)
 		close(r->bell_fd);
 	free(r->at);
+	free(r->live);
 	*r = (struct sl_krings){ .fd = -1, .control_fd = -1, .bell_fd = -1 };
 }
 
@@ -231,25 +233,67 @@ void sl_kpacket_at(struct sl_krings *r, const struct sl_kframe *f, struct sl_kpa
 	}
 }
 
+/*
+ * What was published? True: something where nothing was left. Nothing that is known
+ * is younger than the look at an empty ring, so until one has been read as far as is
+ * known, the others need no other look (as in lapped.c).
+ */
+static bool look(struct sl_krings *r)
+{
+	unsigned int before = r->n_live;
+
+	r->dry = false;
+	/* acquire: pairs with the publication of head, after the bytes */
+	for (unsigned int k = 0; k < before; k++)
+		r->at[r->live[k]].head = __atomic_load_n(&sl_krings_head(r, r->live[k])->head, __ATOMIC_ACQUIRE);
+	for (unsigned int i = 0; i < r->n; i++) {
+		if (r->at[i].live || !ready(r, i))
+			continue;
+		r->at[i].live = true;
+		r->live[r->n_live++] = i;
+	}
+	return r->n_live > before;
+}
+
+static uint64_t time_of(const struct sl_dring_rec *rec)
+{
+	return ((const struct sl_kframe *)(rec + 1))->time_ns;
+}
+
+/* Of the rings that have something; those that have nothing more are that no longer. */
+static const struct sl_dring_rec *oldest(struct sl_krings *r, unsigned int *ring)
+{
+	const struct sl_dring_rec *rec, *best = NULL;
+
+	for (unsigned int k = r->n_live; k-- > 0; ) {
+		unsigned int i = r->live[k];
+
+		if (r->at[i].pos == r->at[i].head) {
+			r->at[i].live = false;
+			r->live[k] = r->live[--r->n_live];
+			r->dry = true;
+			continue;
+		}
+		rec = record(r, i);
+		if (best && time_of(rec) >= time_of(best))
+			continue;
+		best = rec;
+		*ring = i;
+	}
+	return best;
+}
+
 int sl_kpart_next(struct sl_kpart *p, struct sl_kpacket *out)
 {
 	struct sl_krings *r = &p->rings;
-	const struct sl_dring_rec *rec, *best = NULL;
-	const struct sl_kframe *f;
+	const struct sl_dring_rec *best;
 	unsigned int ring = 0;
 
 	if (r->carrier == SL_CARRIER_RINGBUF)
 		return sl_kringbuf_next(r, out);
-	for (unsigned int i = 0; i < r->n; i++) {
-		if (!ready(r, i))
-			continue;
-		rec = record(r, i);
-		f = (const struct sl_kframe *)(rec + 1);
-		if (best && ((const struct sl_kframe *)(best + 1))->time_ns <= f->time_ns)
-			continue;
-		best = rec;
-		ring = i;
-	}
+	do
+		best = oldest(r, &ring);
+	while ((r->dry || !best) && look(r));
 	if (!best)
 		return 0;
 	sl_kpacket_at(r, (const struct sl_kframe *)(best + 1), out);
