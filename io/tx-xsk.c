@@ -155,13 +155,16 @@ static int set_up(struct sl_tx_port *p)
 	return r;
 }
 
-/* The kernel takes the queue from a socket that was closed a little later. */
+/*
+ * The kernel takes the queue from a socket that was closed a little later; on a busy machine that is
+ * more than a tenth of a second. Who has another way does not wait for it.
+ */
 static int start(struct sl_tx_port *p)
 {
 	const struct timespec nap = { .tv_nsec = 2000000 };
 	int r = set_up(p);
 
-	for (int i = 0; r == -EBUSY && i < (p->must ? 50 : 5); i++) {
+	for (int i = 0; r == -EBUSY && i < (p->must ? 500 : 5); i++) {
 		shut(p);
 		nanosleep(&nap, NULL);
 		r = set_up(p);
