@@ -376,6 +376,18 @@ static bool looks_for_headers(const struct sl_kpart *p)
 	return false;
 }
 
+/*
+ * A capture without stages jumps nowhere, so that nothing of it is bound to `sl_stages`, by which
+ * sweep.h knows whose a filter of clsact is. It is bound, and filled with the entry itself: when
+ * the last descriptor goes the kernel empties it, which also ends the circle of program and map.
+ */
+static int sign(struct sl_kpart *p, unsigned int stage, int prog_fd, struct sl_kpart_error *e)
+{
+	if (bpf_prog_bind_map(prog_fd, p->stages_fd, NULL) < 0)
+		return sl_kpart_fail(e, stage, errno, "cannot bind the stages");
+	return join(p, stage, prog_fd, e);
+}
+
 static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *at, bool egress,
 		      struct sl_kpart_error *e)
 {
@@ -399,6 +411,12 @@ static int load_entry(struct sl_kpart *p, unsigned int i, const struct sl_kif *a
 	fd = load_object(p, &l, e);
 	if (fd < 0)
 		return fd;
+	if (p->plain && p->o.hook == SL_K_TC) {
+		int r = sign(p, i, fd, e);
+
+		if (r < 0)
+			return r;
+	}
 	more = realloc(p->hooked, (p->n_hooked + 1) * sizeof(*more));
 	if (!more)
 		return sl_kpart_fail(e, i, ENOMEM, "out of memory");
