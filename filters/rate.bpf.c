@@ -31,15 +31,17 @@ static __always_inline int rate(struct sl_k *k)
 	__u32 zero = 0, units = 1;
 	struct account *a = bpf_map_lookup_elem(&accounts, &zero);
 	__u64 now = sl_ktime(k);
-	int over;
+	int over = 0;
 
 	if (!a)
 		return SL_K_LOSE;
 	if (c.bytes)
 		units = k->b->len == k->b->frame_len ? k->b->wire_len : k->b->len;
-	bpf_spin_lock(&a->lock);
-	over = sl_rate_over(&c, &a->s, now, units);
-	bpf_spin_unlock(&a->lock);
+	if (now) {
+		bpf_spin_lock(&a->lock);
+		over = sl_rate_over(&c, &a->s, now, units);
+		bpf_spin_unlock(&a->lock);
+	}
 	sl_kvalue(k, over, 1);		/* passed, over */
 	return over ? SL_K_DROP : 0;
 }

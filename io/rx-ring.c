@@ -399,7 +399,7 @@ static void fill(struct sl_block *b, const struct ring_rx *s, const struct sl_kf
 		 const struct sl_kentry *e)
 {
 	b->proto = e->proto;
-	b->time_ns = frame->time_ns + s->to_real_ns;
+	b->time_ns = s->replay && frame->time_ns == SL_K_TIMELESS ? 0 : frame->time_ns + s->to_real_ns;
 	b->len = e->len;
 	b->head = e->head;
 	b->frame_len = e->frame_len;
@@ -589,7 +589,7 @@ static int replay(struct sl_filter *f, struct rx *rx, struct ring_rx *s, unsigne
 			return sl_fail(f, "E203", "%s: %s", rx->dev, rx_replay_error(s->replay));
 		if (!r)
 			break;
-		as = (struct sl_kreplay){ .time_ns = in.time_ns, .wire_len = in.wire_len, .link = in.link,
+		as = (struct sl_kreplay){ .time_ns = in.time_ns ? in.time_ns : SL_K_TIMELESS, .wire_len = in.wire_len, .link = in.link,
 					  .iface = in.iface, .flags = in.flags };
 		s->replay_us = !in.nano;
 		if ((rx->hook == RX_HOOK_XDP && in.len > REPLAY_XDP_MAX) ||

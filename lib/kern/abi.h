@@ -93,9 +93,11 @@ struct sl_kentrance {
 	__u16 shared, pad;	/* other processes read all packets: an entry for them */
 };
 
+#define SL_K_TIMELESS	1ull	/* as a time: the packet has none, and no clock stands in for it */
+
 /* Of a packet that is fed by BPF_PROG_TEST_RUN: what its bytes do not tell. */
 struct sl_kreplay {
-	__u64 time_ns;
+	__u64 time_ns;		/* or SL_K_TIMELESS */
 	__u32 wire_len;
 	__u16 link, iface, flags, pad[3];
 };

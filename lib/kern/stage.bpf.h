@@ -173,12 +173,14 @@ static __always_inline void sl_kvalue(struct sl_k *k, __u32 i, __u64 add)
 		k->s->values[self][i] += add;
 }
 
-/* CLOCK_MONOTONIC, read once a packet. */
+/* CLOCK_MONOTONIC, read once a packet. Of a file: its time there; 0: it has none. */
 static __always_inline __u64 sl_ktime(struct sl_k *k)
 {
-	if (!k->s->frame.time_ns)
-		k->s->frame.time_ns = bpf_ktime_get_ns();
-	return k->s->frame.time_ns;
+	__u64 t = k->s->frame.time_ns;
+
+	if (!t)
+		t = k->s->frame.time_ns = bpf_ktime_get_ns();
+	return t == SL_K_TIMELESS ? 0 : t;
 }
 
 static __always_inline void sl_ktally_add(struct sl_ktally *t, __u64 bytes)
