@@ -31,6 +31,7 @@
 
 #include "kern/ask.h"
 #include "rx-gulp.h"
+#include "rx-missed.h"
 #include "rx-replay.h"
 #include "rx-share.h"
 #include "rx.h"
@@ -83,6 +84,7 @@ struct ring_rx {
 	uint64_t *nth;			/* of the packet of each CPU that was read last: how many came in */
 	unsigned int n_ifs;		/* that entries stand for */
 	int ifindex[RX_IFS_MAX];	/* where they are hooked; 0: nowhere */
+	struct rx_missed missed[RX_IFS_MAX];
 	uint64_t nap_ns;
 	bool napping, asleep;
 	unsigned int round;		/* blocks since the last nap */
@@ -674,11 +676,20 @@ static int ring_pull(struct sl_filter *f, struct rx *rx, unsigned int max, bool 
 	return n ? n : drain ? SL_EOF : 0;
 }
 
+/* What came in and no program could see. */
+static void count_missed(struct rx *rx, struct ring_rx *s, bool now)
+{
+	for (unsigned int i = 0; rx->direction != RX_OUT && rx->via != RX_REPLAY && i < s->n_ifs; i++)
+		if (s->ifindex[i])
+			sl_count_add(&rx->missed, rx_missed(&s->missed[i], s->ifindex[i], now));
+}
+
 static void ring_stop(struct sl_filter *f, struct rx *rx)
 {
 	struct ring_rx *s = rx->priv;
 
 	(void)f;
+	count_missed(rx, s, true);
 	if (s->part)
 		sl_kpart_detach(s->part);
 }
@@ -686,7 +697,8 @@ static void ring_stop(struct sl_filter *f, struct rx *rx)
 /* They are looked at by pull(), see SYNC_NS. */
 static void ring_stats(struct sl_filter *f, struct rx *rx)
 {
-	(void)f, (void)rx;
+	(void)f;
+	count_missed(rx, rx->priv, false);
 }
 
 static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)

@@ -44,7 +44,9 @@
  *
  * When an interface goes down, goes away or comes back, rx says so and goes on.
  * dropped counts packets for which the ring had no room; missed those that the
- * interface itself had to drop.
+ * card itself had to drop, for want of room, before anybody saw them (its rx_missed_errors;
+ * pcapout writes it into pcapng). Virtual interfaces count none. What the system drops later, its
+ * rx_dropped, has been captured.
  */
 #include "rx.h"
 
