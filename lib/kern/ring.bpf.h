@@ -21,6 +21,8 @@
 #define RING_ARRAY	1
 #define RING_ARENA	2
 
+#define DIRECT_MAX	2048u	/* bytes that are copied without a helper; a power of two */
+
 #define BARRIER() asm volatile("" ::: "memory")
 
 /* The reader sleeps, or it naps and much has come: wake it, once. */
@@ -114,44 +116,64 @@ static __always_inline place ring_of(__u32 cpu)
 	return (place)(ring_conf.base + cpu * ring_conf.stride);
 }
 
-/*
- * Helpers do not write to arenas. What lies in one piece is copied by 64 bytes, then by 8; the
- * last 8 may overlap those before them.
- */
-static __always_inline void put_direct(place to, const __u8 *p, const __u8 *end, __u32 n)
+/* x as a number of which the verifier knows nothing: it follows one way on from here, not as many as led here. */
+static __always_inline __u32 forget(struct sl_kscratch *s, __u32 x)
 {
-	__u64 __arena *q = (__u64 __arena *)to;
-	__u8 __arena *w;
+	volatile __u32 *cell = (volatile __u32 *)s->tmp;
 
-	for (int i = 0; i < 32; i++) {
-		const __u64 *v = (const __u64 *)p;
+	*cell = x;
+	return *cell;
+}
 
-		if (n < 64 || p + 64 > end)
+/*
+ * Helpers do not write to arenas. What lies in one piece is copied by 64 bytes, then by 8; the last 8
+ * overlap those before them. Pointers are read anew behind each loop: an old one still knows how far
+ * it was compared, which would be another way on for each turn.
+ */
+static __always_inline void put_direct(struct sl_k *k, place to, __u32 n)
+{
+	const __u8 *from, *end;
+	__u32 done = 0;
+
+	sl_kpiece(k->ctx, &from, &end);
+	for (int i = 0; i < DIRECT_MAX / 64; i++) {
+		const __u64 *v = (const __u64 *)from;
+		__u64 __arena *q = (__u64 __arena *)(to + done);
+
+		if (done + 64 > n || from + 64 > end)
 			break;
 		q[0] = v[0], q[1] = v[1], q[2] = v[2], q[3] = v[3];
 		q[4] = v[4], q[5] = v[5], q[6] = v[6], q[7] = v[7];
-		q += 8;
-		p += 64;
-		n -= 64;
+		from += 64;
+		done += 64;
 	}
-	for (int i = 0; i < 8; i++) {
-		if (n < 8 || p + 8 > end)
+	done = forget(k->s, done) & (2 * DIRECT_MAX - 1);
+	sl_kpiece(k->ctx, &from, &end);
+	from += done;
+	for (int i = 0; i < 7; i++) {
+		if (done + 8 > n || from + 8 > end)
 			break;
-		*q++ = *(const __u64 *)p;
-		p += 8;
-		n -= 8;
+		*(__u64 __arena *)(to + done) = *(const __u64 *)from;
+		from += 8;
+		done += 8;
 	}
-	w = (__u8 __arena *)q;
-	for (int i = 0; i < 8; i++) {
-		if (!n || p + 1 > end)
+	if (n >= 8) {
+		n = forget(k->s, n - 8) & (2 * DIRECT_MAX - 1);
+		sl_kpiece(k->ctx, &from, &end);
+		from += n;
+		if (from + 8 <= end)
+			*(__u64 __arena *)(to + n) = *(const __u64 *)from;
+		return;
+	}
+	for (int i = 0; i < 7; i++) {
+		if (done >= n || from + 1 > end)
 			break;
-		*w++ = *p++;
-		n--;
+		to[done++] = *from++;
 	}
 }
 
 struct bounce {
-	__u64 w[512];
+	__u64 w[128];
 };
 
 struct {
@@ -179,7 +201,7 @@ static long put_piece(__u32 i, struct put *p)
 		return 1;
 	if (sl_kload_raw(p->ctx, p->from, p->b->w, n))
 		return 1;
-	for (__u32 j = 0; j < 512 && j * 8 < n; j++)
+	for (__u32 j = 0; j < 128 && j * 8 < n; j++)
 		q[j] = p->b->w[j];
 	p->to += n;
 	p->from += n;
@@ -194,13 +216,13 @@ static __always_inline void put_bytes(struct sl_k *k, place to, __u32 from, __u3
 	__u32 zero = 0;
 
 	sl_kpiece(k->ctx, &d, &end);
-	if (!from && n <= 2048 && d + n <= end) {
-		put_direct(to, d, end, n);
+	if (!from && n <= DIRECT_MAX && d + n <= end) {
+		put_direct(k, to, n);
 		return;
 	}
 	p.b = bpf_map_lookup_elem(&bounce, &zero);
 	if (p.b)
-		bpf_loop(16, put_piece, &p, 0);
+		bpf_loop(64, put_piece, &p, 0);
 }
 
 #endif
