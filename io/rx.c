@@ -37,7 +37,7 @@
  * merged them, up to 64 KiB each; merged counts them.
  *
  * snap cuts packets before they are copied. delay is the longest time that a packet may wait
- * for others when few come. A VLAN tag that the card has taken off is put back.
+ * for others when few come: the longer, the less the waiting costs. A VLAN tag that the card has taken off is put back.
  *
  * share=NAME lets other processes read the same capture: see attach. Each reader, this one
  * too, then copies packets out of the ring, and none is waited for.
@@ -63,7 +63,8 @@
 #include "net/ifaces.h"
 
 #define LOOK_NS		100000000u
-#define DELAY_NS	4000000
+#define DELAY_NS	20000000
+#define DELAY_SENT_NS	1000000
 
 static const char *const vias[] = { "auto", "arena", "array", "ringbuf", "packet", "xsk", "pcap", "replay", NULL };
 static const char *const modes[] = { "tap", "inline", NULL };
@@ -84,8 +85,8 @@ static const struct sl_param rx_params[] = {
 	SL_SIZE(struct rx, snap, .help = "most bytes of a packet; 0: all of it"),
 	SL_SIZE(struct rx, buffer, .max = 1u << 30, .help = "ring for each processor; 0: 8 MiB where there is room"),
 	SL_SWITCH(struct rx, promisc, .help = "ask the card for packets to others as well"),
-	SL_TIME(struct rx, delay, .def = DELAY_NS, .max = 1000000000,
-		.help = "longest time that a packet waits for others"),
+	SL_TIME(struct rx, delay, .max = 1000000000,
+		.help = "longest time that a packet waits for others; 0: 20 ms, or 1 ms where it is sent on"),
 	SL_STRING(struct rx, share, .help = "a name: other processes read the same capture by (attach NAME)"),
 	{ }
 };
@@ -345,6 +346,8 @@ static int rx_open(struct sl_filter *f)
 	r = rx->wait_fd < 0 ? -errno : rx_find_ifs(rx, bad);
 	if (r < 0)
 		return sl_fail(f, "E209", "cannot capture on %s: %s", rx->dev, strerror(-r));
+	if (!rx->delay)
+		rx->delay = sl_sends_on(f) ? DELAY_SENT_NS : DELAY_NS;
 	r = take_carrier(f, rx);
 	if (r < 0)
 		return r;

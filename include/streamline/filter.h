@@ -483,6 +483,8 @@ uint64_t sl_brought_in(const struct sl_filter *f);
 /* What is known of interface number i of the one source whose packets come here; false when
  * there are several sources, or nothing is known. For filters of the main thread (sinks). */
 bool sl_iface_info(struct sl_filter *f, unsigned int i, struct sl_iface_info *out);
+/* Of a source: may its blocks leave by an interface again (SL_F_SENDS), so that somebody waits for them? */
+bool sl_sends_on(const struct sl_filter *f);
 /*
  * The process that owns the socket of a packet: who made it, connected it or accepted the connection.
  * want() in open(): from now on it is found out, which costs something for each socket; where packets

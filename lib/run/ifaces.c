@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* run/ifaces.c -- what a sink may know of the interfaces that its packets came from */
+/* run/ifaces.c -- what sinks may know of the interfaces that packets came from, and sources of those they leave by */
 #include "run/run.h"
 
 /* The sources that reach a node; *n counts them, *one is the last. */
@@ -11,6 +11,21 @@ static void sources(const struct sl_node *n, const struct sl_node **one, unsigne
 	}
 	for (unsigned int k = 0; k < n->n_in; k++)
 		sources(n->in[k]->from, one, count);
+}
+
+static bool reaches_sender(const struct sl_node *n)
+{
+	if (n->type->flags & SL_F_SENDS)
+		return true;
+	for (unsigned int i = 0; i < n->n_out; i++)
+		if (reaches_sender(n->out[i]->to))
+			return true;
+	return false;
+}
+
+bool sl_sends_on(const struct sl_filter *f)
+{
+	return reaches_sender(sl_inst(f)->node);
 }
 
 bool sl_iface_info(struct sl_filter *f, unsigned int i, struct sl_iface_info *out)
