@@ -228,6 +228,7 @@ static int make_part(struct sl_filter *f, struct rx *rx, struct ring_rx *s, stru
 		.window = n > 1,
 	};
 	struct sl_kpart_error e;
+	bool array_first = sl_array_first(o.hook == SL_K_TC ? SL_KERNEL_TC : SL_KERNEL_XDP, rx->snap);
 	char not[192] = "", one[256] = "";
 	size_t at;
 	int r = -ENOTSUP;
@@ -235,7 +236,8 @@ static int make_part(struct sl_filter *f, struct rx *rx, struct ring_rx *s, stru
 	o.shared = rx->share;
 	o.ring_bytes = rx->buffer ? rx->buffer : usual_bytes();
 	for (unsigned int i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++) {
-		const struct carrier *c = &carriers[i];
+		/* as the plan said: kern/ask.h */
+		const struct carrier *c = &carriers[array_first && i < 2 ? !i : i];
 
 		if (!may_carry(rx, c))
 			continue;

@@ -43,6 +43,16 @@ struct sl_kernel_caps {
 /* Tried once a process, then remembered. Never NULL. Safe from any thread. */
 const struct sl_kernel_caps *sl_kernel_probe(void);
 
+/*
+ * Which ring is tried first? Into an arena programs write what lies in one piece; of segments that
+ * the stack has merged (up to 64 KiB, at tc alone) only the headers do, and the rest takes two steps,
+ * where into an array a helper copies all at once. snap: of the source, 0: whole frames.
+ */
+static inline bool sl_array_first(enum sl_kernel_hook hook, uint64_t snap)
+{
+	return hook == SL_KERNEL_TC && (!snap || snap > 2048);
+}
+
 /* "arena", "mmapable array", ... */
 const char *sl_kcap_name(enum sl_kcap cap);
 

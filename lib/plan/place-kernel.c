@@ -102,11 +102,16 @@ static bool is_shared(const struct sl_node *n)
 	return p && p->type == SL_P_STRING && *(const char *const *)((const char *)n->state + p->off);
 }
 
-uint64_t sl_live_buffer(const struct sl_node *n)
+static uint64_t size_of(const struct sl_node *n, const char *name)
 {
-	const struct sl_param *p = param(n, "buffer");
+	const struct sl_param *p = param(n, name);
 
 	return p && p->type == SL_P_SIZE ? *(const uint64_t *)((const char *)n->state + p->off) : 0;
+}
+
+uint64_t sl_live_buffer(const struct sl_node *n)
+{
+	return size_of(n, "buffer");
 }
 
 bool sl_live_inline(const struct sl_node *n)
@@ -266,6 +271,9 @@ static void choose_ring(struct job *j)
 	const char *why = "";
 	bool any = false, shared = false;
 
+	bool segments = false;
+	unsigned int order[N_RINGS];
+
 	j->p->ring = j->p->no_ring = j->p->no_kernel = NULL;
 	j->border = border_of(j->p, rings[0].via);
 	for (unsigned int k = 0; k < j->g->n_nodes; k++) {
@@ -280,6 +288,7 @@ static void choose_ring(struct job *j)
 		for (i = 0; i < N_RINGS && is_shared(n); i++)
 			may &= strcmp(rings[i].via, "array") ? ~(1u << i) : may;
 		shared |= is_shared(n);
+		segments |= sl_array_first(hook_of(n) == HOOK_TC ? SL_KERNEL_TC : SL_KERNEL_XDP, size_of(n, "snap"));
 	}
 	if (!any)
 		return;		/* and nothing is tried: that takes ten times as long as all else here */
@@ -290,14 +299,17 @@ static void choose_ring(struct job *j)
 		j->p->no_kernel = "its sources ask for different rings";
 	if (j->p->no_kernel)
 		return;
-	for (i = 0; i < N_RINGS; i++) {
+	for (i = 0; i < N_RINGS; i++)
+		order[i] = segments && i < 2 ? !i : i;
+	for (asked = 0; asked < N_RINGS; asked++) {
+		i = order[asked];
 		if (!(may & 1u << i))
 			continue;
 		if (!caps || caps->works[rings[i].cap])
 			break;
 		why = say(j, "%s%sno %s: %s", why, *why ? "; " : "", rings[i].ring, caps->why[rings[i].cap]);
 	}
-	if (i == N_RINGS) {
+	if (asked == N_RINGS) {
 		j->p->no_kernel = say(j, "no ring can be had: %s", why);
 		return;
 	}
@@ -309,6 +321,8 @@ static void choose_ring(struct job *j)
 		j->p->no_ring = say(j, "as asked for, via=%s", rings[i].via);
 	else if (*why)
 		j->p->no_ring = why;
+	else if (segments)
+		j->p->no_ring = "as merged segments of up to 64 KiB are copied straight into it";
 }
 
 /* ---- the problem ---------------------------------------------------------- */
