@@ -146,8 +146,12 @@ class Row(Turns):
 
 
 class Idle(Row):
-    """At a rate at which a consumer should hardly be seen."""
+    """At a rate at which a consumer should hardly be seen; for longer, as it works so seldom."""
     MOST = 0.5		# % of a core
+    LEAST_S = 3
+
+    def take(self, consumer, args):
+        return burst.once(consumer, ["-t", str(max(self.LEAST_S, args.seconds)), *self.gen_args], self.readers)
 
     def aims(self):
         return [Aim(f"processor of {c.name} at {self.title}", self.MOST,
