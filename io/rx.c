@@ -36,6 +36,10 @@
  * virtual interfaces their large segments. A tap at tc sees segments as the system has
  * merged them, up to 64 KiB each; merged counts them.
  *
+ * Sources of one request have their rings in common where they are at one hook, all of them
+ * inline or none, and shared alike. The first one decides; packets of the others come by a
+ * socket, and their filters run in user space.
+ *
  * snap cuts packets before they are copied. delay is the longest time that a packet may wait
  * for others when few come: the longer, the less the waiting costs. A VLAN tag that the card has taken off is put back.
  *

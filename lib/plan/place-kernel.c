@@ -94,12 +94,12 @@ const char *sl_live_device(const struct sl_node *n)
 	return dev ? dev : "";
 }
 
-/* Do other processes read what it captures? They read an array. */
-static bool is_shared(const struct sl_node *n)
+/* The name by which other processes read what it captures, NULL: they do not. They read an array. */
+static const char *shared_as(const struct sl_node *n)
 {
 	const struct sl_param *p = param(n, "share");
 
-	return p && p->type == SL_P_STRING && *(const char *const *)((const char *)n->state + p->off);
+	return p && p->type == SL_P_STRING ? *(const char *const *)((const char *)n->state + p->off) : NULL;
 }
 
 static uint64_t size_of(const struct sl_node *n, const char *name)
@@ -233,8 +233,6 @@ static const char *why_not(struct job *j, struct sl_node *n)
 		return "it has several inputs";
 	if (n->n_in && n->in_type != SL_PACKET)
 		return n->in_type == SL_BYTES ? "it takes byte streams" : "it takes records";
-	if (at->hook == HOOK_BOTH)
-		return "sources on both hooks, tc and xdp, are before it";
 	if (j->g->kernel_off)
 		return "set kernel=off";
 	if (j->p->no_kernel)
@@ -285,9 +283,9 @@ static void choose_ring(struct job *j)
 		for (asked = 0, i = 0; i < N_RINGS; i++)
 			asked |= choice_is(n, "via", rings[i].via) ? 1u << i : 0;
 		may &= asked ? asked : may;
-		for (i = 0; i < N_RINGS && is_shared(n); i++)
+		for (i = 0; i < N_RINGS && shared_as(n); i++)
 			may &= strcmp(rings[i].via, "array") ? ~(1u << i) : may;
-		shared |= is_shared(n);
+		shared |= shared_as(n) != NULL;
 		segments |= sl_array_first(hook_of(n) == HOOK_TC ? SL_KERNEL_TC : SL_KERNEL_XDP, size_of(n, "snap"));
 	}
 	if (!any)
@@ -580,9 +578,29 @@ static void annotate(struct job *j, const bool *in)
 		j->p->ring = NULL;
 }
 
+/*
+ * All that is in the kernel is one part, with one hook and one set of rings: why a live source
+ * cannot begin there beside the first one; NULL: it can.
+ */
+static const char *why_not_beside(struct job *j, const struct sl_node *first, const struct sl_node *n)
+{
+	const char *a = shared_as(first), *b = shared_as(n);
+
+	if (hook_of(first) != hook_of(n))
+		return say(j, "'%s' is at another hook, and in the kernel all are at one", first->name);
+	if (sl_live_inline(first) != sl_live_inline(n))
+		return say(j, "of '%s' and this one only one takes packets away, and in the kernel all do or none",
+			   first->name);
+	if (!a != !b || (a && strcmp(a, b)))
+		return say(j, "it is not shared as '%s' is, and in the kernel all are shared alike", first->name);
+	return NULL;
+}
+
 /* Which of all live sources can begin in the kernel, which filters follow. */
 static void examine(struct job *j)
 {
+	const struct sl_node *first = NULL;
+
 	for (unsigned int k = 0; k < j->g->n_nodes; k++) {
 		struct sl_node *n = j->g->sorted[k];
 
@@ -595,6 +613,12 @@ static void examine(struct job *j)
 
 		inherit(j, n);
 		n->kernel_why = why_not(j, n);
+		if (!is_live(n) || n->kernel_why || (wants_user(n) && !n->wish))
+			continue;
+		if (first)
+			n->kernel_why = why_not_beside(j, first, n);
+		else
+			first = n;
 	}
 }
 

@@ -152,8 +152,28 @@ TEST(spaces_carriers_and_reasons)
 
 	m = make("(rx eth1 hook=xdp) > (c: count) > (null); (rx eth0) > c");
 	CHECK_EQ(m.r, 0);
-	CHECK_STR(node(&m, "c")->kernel_why, "sources on both hooks, tc and xdp, are before it");
+	CHECK_STR(node(&m, "c")->kernel_why, "it follows 'rx-2', which runs in user space");
 	CHECK_STR(node(&m, "null")->kernel_why, "it follows 'c', which runs in user space");
+	done(&m);
+
+	/* one part, one hook: the first source has it */
+	m = make("(rx eth1 mode=inline) > (count); (b: rx eth0) > (d: count)");
+	CHECK_EQ(m.r, 0);
+	CHECK(node(&m, "rx")->in_kernel && !node(&m, "b")->in_kernel && !node(&m, "d")->in_kernel);
+	CHECK_STR(node(&m, "b")->kernel_why, "'rx' is at another hook, and in the kernel all are at one");
+	done(&m);
+	m = make("(rx eth1 hook=xdp) > (count); (b: rx eth0 mode=inline) > (d: count)");
+	CHECK_EQ(m.r, 0);
+	CHECK(node(&m, "rx")->in_kernel && !node(&m, "b")->in_kernel);
+	CHECK(strstr(node(&m, "b")->kernel_why, "takes packets away"));
+	done(&m);
+	m = make("(rx eth1)@user > (count); (b: rx eth0 mode=inline) > (d: count)");
+	CHECK_EQ(m.r, 0);
+	CHECK(!node(&m, "rx")->in_kernel && node(&m, "b")->in_kernel);
+	done(&m);
+	m = make("(rx eth1 share=x) > (count); (b: rx eth0) > (d: count)");
+	CHECK_EQ(m.r, 0);
+	CHECK_STR(node(&m, "b")->kernel_why, "it is not shared as 'rx' is, and in the kernel all are shared alike");
 	done(&m);
 
 	m = make("(rx eth1) > (c: count) > (null); (rx eth0) > c");
