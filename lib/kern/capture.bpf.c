@@ -66,9 +66,10 @@ static __always_inline int capture(void *ctx, const struct seen *f)
 	AT(struct sl_kframe, at)->flags = f->flags | (__u8)conf.plain | (__u8)(entrance.flags >> SL_K_WAY_SHIFT);
 	at += sizeof(struct sl_kframe);
 	SL_OPAQUE(stored);
-	if (f->tag && stored >= 16 && stored <= FRAME_MAX) {
-		put_tag(&k, at, f->tag);
-		put_bytes(&k, at + 16, 12, stored - 16);
+	if (f->tag && stored > 12 && stored <= FRAME_MAX) {
+		put_tag(&k, at, f->tag);	/* a record's end is rounded up: there is room for 16 */
+		if (stored > 16)
+			put_bytes(&k, at + 16, 12, stored - 16);
 	} else if (stored <= FRAME_MAX) {
 		put_bytes(&k, at, 0, stored);
 	}

@@ -63,12 +63,12 @@ static __always_inline int put(struct sl_k *k, __u32 stored, const __u32 entries
 	} else {
 		at += sizeof(struct sl_kentry);
 	}
-	if (s->tag && stored >= 16) {
+	if (s->tag && stored > 12) {
 		((__u64 *)at)[0] = ((__u64 *)s->window)[0];
 		((__u64 *)at)[1] = ((__u64 *)s->window)[1];
 		at += 16;
 		from = 12;
-		n -= 16;
+		n -= 16;		/* below 16 it is no length any more, and nothing follows */
 		if (SL_BOUND(n, room - 16))
 			sl_kload_raw(k->ctx, from, at, n);
 	} else if (SL_BOUND(n, room)) {

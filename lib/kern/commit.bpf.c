@@ -49,13 +49,13 @@ SEC("xdp") int commit(void *ctx)
 		AT(__u64, at)[4 * i + 3] = e[3];
 	}
 	at += n_entries * sizeof(struct sl_kentry);
-	if (s->tag && stored >= 16) {
+	if (s->tag && stored > 12) {	/* a record's end is rounded up: there is room for 16 */
 		AT(__u64, at)[0] = ((__u64 *)s->window)[0];
 		AT(__u64, at)[1] = ((__u64 *)s->window)[1];
 		skip = 16;
 	}
 	SL_OPAQUE(stored);
-	if (stored >= skip && stored <= FRAME_MAX)
+	if (stored > skip && stored <= FRAME_MAX)
 		put_bytes(&k, at + skip, skip ? 12 : 0, stored - skip);
 	put_end(s, cpu, r, need);
 	return s->verdict;
