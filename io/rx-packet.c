@@ -77,7 +77,7 @@ struct ring {				/* lives while its port does, or a chunk is lent */
 struct port {				/* an interface */
 	struct ring *ring;
 	unsigned int iface;		/* in rx->ifs */
-	bool bound, raw, promisc;
+	bool bound, raw;
 	int bound_to;			/* ifindex */
 	unsigned int next;		/* chunk to be read next */
 	struct chunk *now;		/* being read; NULL: none */
@@ -264,7 +264,6 @@ static int port_bind(struct rx *rx, struct port *p)
 	const struct rx_if *i = &rx->ifs[p->iface];
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
 				  .sll_ifindex = i->ifindex };
-	struct packet_mreq m = { .mr_ifindex = i->ifindex, .mr_type = PACKET_MR_PROMISC };
 	int error;
 	socklen_t len = sizeof(error);
 
@@ -276,8 +275,6 @@ static int port_bind(struct rx *rx, struct port *p)
 		return -errno;
 	p->bound = true;
 	p->bound_to = i->ifindex;
-	if (rx->promisc && setsockopt(p->ring->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof(m)) < 0)
-		return -errno;
 	return 0;
 }
 

@@ -55,10 +55,12 @@
 #include "rx.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -329,6 +331,22 @@ static int take_carrier(struct sl_filter *f, struct rx *rx)
 	return sl_fail(f, r == -EPERM ? "E301" : "E302", "cannot capture on %s: %s", rx->dev, all);
 }
 
+/*
+ * The card gives packets to others as long as this socket is there, which takes in none: no
+ * protocol. What is told of an interface goes with it, so one that came back is told again.
+ */
+static int ask_promisc(struct rx *rx, const struct rx_if *i)
+{
+	struct packet_mreq m = { .mr_ifindex = i->ifindex, .mr_type = PACKET_MR_PROMISC };
+
+	if (!rx->promisc || rx->via == RX_REPLAY)
+		return 0;
+	if (!rx->promisc_fd)
+		rx->promisc_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0) + 1;
+	return !rx->promisc_fd || setsockopt(rx->promisc_fd - 1, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof(m)) < 0
+		       ? -errno : 0;
+}
+
 static int watch_ifs(struct sl_filter *f, struct rx *rx)
 {
 	int r = sl_ifwatch_open(is_any(rx), &rx->watch);
@@ -358,6 +376,11 @@ static int rx_open(struct sl_filter *f)
 	r = rx->via == RX_REPLAY ? 0 : watch_ifs(f, rx);
 	if (r < 0)
 		return sl_fail(f, "E302", "cannot watch %s: %s", rx->dev, strerror(-r));
+	for (unsigned int i = 0; !r && i < rx->n_ifs; i++)
+		r = ask_promisc(rx, &rx->ifs[i]);
+	if (r < 0)
+		return sl_fail(f, r == -EPERM ? "E301" : "E302", "cannot have packets to others of %s: %s", rx->dev,
+			       strerror(-r));
 	for (unsigned int i = 0; rx->via != RX_REPLAY && i < rx->n_ifs; i++)
 		if (!rx->ifs[i].up)
 			sl_trouble(f, "E302", false, "%s is down: nothing comes until it is up", rx->ifs[i].name);
@@ -398,6 +421,9 @@ static void heard(struct sl_filter *f, struct rx *rx, const struct sl_ifevent *e
 	i->mtu = ev->iface.mtu;
 	i->ifindex = ev->iface.index;
 	memcpy(i->name, ev->iface.name, sizeof(i->name));
+	if (ev->what & (SL_IF_CAME | SL_IF_UP) && (r = ask_promisc(rx, i)) < 0)
+		sl_trouble(f, "E302", false, "%s gives no packets to others: %s", i->name, strerror(-r));
+	r = 0;
 	if (rx->carrier->changed)
 		r = rx->carrier->changed(f, rx, (unsigned int)(i - rx->ifs));
 	else if (ev->what & SL_IF_CAME)
@@ -478,6 +504,8 @@ static void rx_close(struct sl_filter *f)
 	if (rx->carrier)
 		rx->carrier->close(f, rx);
 	sl_ifwatch_close(rx->watch);
+	if (rx->promisc_fd)
+		close(rx->promisc_fd - 1);
 	if (rx->wait_fd > 0)
 		close(rx->wait_fd);
 }

@@ -46,6 +46,7 @@ struct rx {
 	int wait_fd;			/* an epoll instance: what rx_wait() was given, and the watcher */
 	int waits[4];			/* descriptors in it */
 	struct sl_ifwatch *watch;
+	int promisc_fd;			/* + 1; 0: none */
 	bool stopped;			/* no more packets come in */
 	bool rests;			/* set by pull(): nothing is left, the carrier saw to being woken */
 	bool stirred;			/* a descriptor was ready since interfaces were last looked at */
