@@ -316,8 +316,13 @@ static int take_carrier(struct sl_filter *f, struct rx *rx)
 	char why[512] = "", all[1024] = "";
 	int r = open_with(f, rx, &rx_ring, why, sizeof(why));
 
-	if (!r || r != -ENOTSUP)
-		return r ? sl_fail(f, r == -EPERM ? "E301" : "E302", "cannot capture on %s: %s", rx->dev, why) : 0;
+	if (!r)
+		return 0;
+	if (rx->share && r == -ENOTSUP)
+		return sl_fail(f, "E302", "cannot share what is captured on %s: it takes programs in the kernel; %s",
+			       rx->dev, why);
+	if (r != -ENOTSUP || (rx->via != RX_AUTO && by_ring(rx->via)))
+		return sl_fail(f, r == -EPERM ? "E301" : "E302", "cannot capture on %s: %s", rx->dev, why);
 	for (unsigned int i = 0; i < sizeof(user) / sizeof(user[0]); i++) {
 		size_t n = strlen(all);
 

@@ -57,6 +57,9 @@ def of_the_request(a):
     refused("inline at tc", run(a, ["(rx sla mode=inline hook=tc)" + c]), 2, "E124", "hook=xdp")
     refused("AF_XDP as a tap", run(a, ["(rx sla via=xsk)" + c]), 2, "E124", "mode=inline")
     refused("XDP sees what comes in", run(a, ["(rx sla hook=xdp direction=out)" + c]), 2, "E124", "hook=tc")
+    shared = run(a, ["(rx sla share=x)@user" + c])
+    ns.ok(shared.returncode == 1 and "it takes programs in the kernel" in shared.stderr, "what can't be shared is said",
+          f"status {shared.returncode}: {shared.stderr[:500]}")
     refused("ordered into the kernel", run(a, ["(rx sla) > (grep x)@kernel" + c]), 3, "E141", "drop '@kernel'")
 
 
