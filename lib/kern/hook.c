@@ -22,6 +22,7 @@
 #include <bpf/libbpf.h>
 
 #include "kern/part_int.h"
+#include "kern/sweep.h"
 
 enum { LINK_CREATE = 28, TCX_INGRESS = 46, TCX_EGRESS = 47 };
 
@@ -82,7 +83,7 @@ static void detach_clsact(struct sl_khooked *h, int ifindex)
 	h->filter = false;
 }
 
-/* The discipline goes when this part made it and its last filter is gone. */
+/* The discipline goes when this part made it and the last filter is gone: others may have put theirs there since. */
 static void remove_clsact(struct sl_kpart *p, int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
@@ -101,7 +102,7 @@ static void remove_clsact(struct sl_kpart *p, int ifindex)
 	for (unsigned int i = 0; ours && i < p->n_hooked; i++)
 		if (p->hooked[i].at.ifindex == ifindex)
 			p->hooked[i].made_qdisc = false;
-	if (ours)
+	if (ours && !sl_clsact_used(ifindex))
 		bpf_tc_hook_destroy(&hook);
 }
 
@@ -154,7 +155,10 @@ void sl_kunhook(struct sl_kpart *p, struct sl_khooked *h)
 		close(h->link_fd);
 	h->link_fd = -1;
 	if (h->filter || h->made_qdisc) {
+		libbpf_print_fn_t before = libbpf_set_print(NULL);	/* the interface may be gone */
+
 		detach_clsact(h, ifindex);
 		remove_clsact(p, ifindex);
+		libbpf_set_print(before);
 	}
 }

@@ -42,30 +42,33 @@ static const struct rtattr *attr(const struct rtattr *a, unsigned int len, unsig
 	return NULL;
 }
 
-/* What a message says of a filter; false: it is none of BPF. */
-static bool read_filter(const struct nlmsghdr *h, struct found *out)
+/* What a message says of a filter. 1: one of BPF, -1: another one, 0: none, but where some of BPF begin. */
+static int read_filter(const struct nlmsghdr *h, struct found *out)
 {
 	const struct tcmsg *t = NLMSG_DATA(h);
 	unsigned int len = h->nlmsg_len - NLMSG_LENGTH(sizeof(*t));
 	const struct rtattr *kind, *options, *id;
 
 	if (h->nlmsg_type != RTM_NEWTFILTER || h->nlmsg_len < NLMSG_LENGTH(sizeof(*t)))
-		return false;
+		return 0;
 	kind = attr(TCA_RTA(t), len, TCA_KIND);
 	options = attr(TCA_RTA(t), len, TCA_OPTIONS);
-	if (!kind || strncmp(RTA_DATA(kind), "bpf", RTA_PAYLOAD(kind)) || !options)
-		return false;
-	id = attr(RTA_DATA(options), (unsigned int)RTA_PAYLOAD(options), TCA_BPF_ID);
+	if (!kind || strncmp(RTA_DATA(kind), "bpf", RTA_PAYLOAD(kind)))
+		return -1;
+	if (!t->tcm_handle)
+		return 0;
+	id = options ? attr(RTA_DATA(options), (unsigned int)RTA_PAYLOAD(options), TCA_BPF_ID) : NULL;
 	if (!id || RTA_PAYLOAD(id) < sizeof(uint32_t))
-		return false;
+		return -1;
 	out->handle = t->tcm_handle;
 	out->priority = TC_H_MAJ(t->tcm_info) >> 16;
 	memcpy(&out->prog, RTA_DATA(id), sizeof(out->prog));
-	return true;
+	return 1;
 }
 
-/* All filters of BPF at one end of clsact: how many, or a negative errno. */
-static int list_filters(int ifindex, bool egress, struct found out[FOUND_MOST])
+/* Filters of BPF at one end of clsact, `most` at most: how many, or a negative errno. All that are not
+ * in `out`, of whatever kind, are added to *others. */
+static int list_filters(int ifindex, bool egress, struct found *out, int most, unsigned int *others)
 {
 	struct {
 		struct nlmsghdr h;
@@ -77,7 +80,8 @@ static int list_filters(int ifindex, bool egress, struct found out[FOUND_MOST])
 		       .tcm_parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS) },
 	};
 	char *buf = malloc(SL_RTNL_BUF);
-	int fd = sl_rtnl_open(0), n = 0;
+	int fd = sl_rtnl_open(0), n = 0, is;
+	struct found f;
 	bool more = true;
 
 	if (!buf || fd < 0 || send(fd, &q, sizeof(q), 0) < 0)
@@ -97,7 +101,11 @@ static int list_filters(int ifindex, bool egress, struct found out[FOUND_MOST])
 				more = false;
 				break;
 			}
-			n += n < FOUND_MOST && read_filter(h, &out[n]);
+			is = read_filter(h, &f);
+			if (is == 1 && n < most)
+				out[n++] = f;
+			else if (is)
+				++*others;
 		}
 	}
 	if (fd >= 0)
@@ -105,6 +113,14 @@ static int list_filters(int ifindex, bool egress, struct found out[FOUND_MOST])
 	free(buf);
 	/* -EINVAL, -ENOENT: the interface has no clsact, or has gone */
 	return n == -EINVAL || n == -ENOENT || n == -ENODEV ? 0 : n;
+}
+
+bool sl_clsact_used(int ifindex)
+{
+	unsigned int n = 0;
+
+	/* where nobody knows, somebody may */
+	return list_filters(ifindex, false, NULL, 0, &n) < 0 || list_filters(ifindex, true, NULL, 0, &n) < 0 || n;
 }
 
 /* ---- filters: whose are they ---------------------------------------- */
@@ -179,7 +195,7 @@ static int sweep_end(const struct sl_iface *i, bool egress, struct sl_swept *s, 
 		     sl_swept_say *say, void *arg)
 {
 	struct found *all = calloc(FOUND_MOST, sizeof(*all));
-	int n = all ? list_filters(i->index, egress, all) : -ENOMEM, took = 0, r = n < 0 ? n : 0;
+	int n = all ? list_filters(i->index, egress, all, FOUND_MOST, left) : -ENOMEM, took = 0, r = n < 0 ? n : 0;
 	enum owner owner;
 	char words[80];
 

@@ -14,6 +14,7 @@
 #ifndef SL_KERN_SWEEP_H
 #define SL_KERN_SWEEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sl_swept {
@@ -23,6 +24,9 @@ struct sl_swept {
 
 /* Called with each thing taken away, in plain words ("filter of a tap on eth0, ingress"). */
 typedef void sl_swept_say(void *arg, const char *words);
+
+/* Has an interface filters at clsact, of whatever kind and whose they are? */
+bool sl_clsact_used(int ifindex);
 
 /* Filters of all interfaces of this network namespace. 0 or a negative errno (-EPERM: CAP_NET_ADMIN
  * and CAP_SYS_ADMIN are wanted) with the reason in why. */

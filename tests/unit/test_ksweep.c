@@ -59,6 +59,7 @@ static struct sl_kpart *part(int *error)
 	};
 	const struct sl_kpart_opts o = {
 		.stages = &st, .n_stages = 1, .hook = SL_K_TC, .carrier = SL_CARRIER_ARRAY, .ring_bytes = 64 << 10,
+		.clsact = true,
 	};
 	struct sl_kpart_error e;
 	struct sl_kpart *p = NULL;
@@ -163,6 +164,36 @@ TEST(filters_of_the_living)
 	CHECK_EQ(s.qdiscs, 0);
 	kill(b, SIGKILL);
 	CHECK_EQ(waitpid(b, NULL, 0), b);
+}
+
+/* Who made the discipline does not take it away under a filter that another one has put there since. */
+TEST(discipline_of_others)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = 1, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, theirs);
+	LIBBPF_OPTS(bpf_tc_opts, q);
+	struct sl_kpart_error e;
+	struct sl_kpart *p;
+	int r;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		SKIP("no network namespace of our own");
+	p = part(&r);
+	if (r == -EPERM)
+		SKIP("not permitted to load programs");
+	CHECK_EQ(r, 0);
+	CHECK_EQ(sl_kpart_attach(p, &e), 0);
+	CHECK(sl_clsact_used(1));
+	theirs.prog_fd = p->hooked[0].prog_fd;
+	CHECK_EQ(bpf_tc_attach(&hook, &theirs), 0);
+	sl_kpart_detach(p);
+	q.handle = theirs.handle;
+	q.priority = theirs.priority;
+	CHECK_EQ(bpf_tc_query(&hook, &q), 0);
+	q.prog_fd = q.prog_id = q.flags = 0;
+	CHECK_EQ(bpf_tc_detach(&hook, &q), 0);
+	CHECK(!sl_clsact_used(1));
+	sl_kpart_free(p);
 }
 
 static int listen_at(const char *path, int type)
