@@ -16,7 +16,7 @@
  * than `delay`; a ring that fills in the meantime rings the bell. Where packets come less often
  * than that, it sleeps until the next one, and costs nothing. Programs publish without a full
  * fence, so one packet may pass just as the reader lies down, neither seen nor rung for: it
- * looks once more after a millisecond.
+ * looks once more after a millisecond, without getting up, as lying down again would be the same once more.
  *
  * Where other processes read the same rings, nobody is waited for, and this reader copies packets
  * out as they do (rx-gulp.h).
@@ -569,6 +569,8 @@ static void poke(struct ring_rx *s, uint64_t now)
 
 static void wake(struct ring_rx *s)
 {
+	if (s->asleep && s->nodding && !sl_kpart_rung(s->part))
+		return;
 	if (s->napping || s->asleep)
 		sl_kpart_woken(s->part);
 	s->woken |= s->asleep;

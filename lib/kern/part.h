@@ -123,6 +123,9 @@ int sl_kpart_fd(const struct sl_kpart *p);
 bool sl_kpart_sleep(struct sl_kpart *p);
 /* The same, once a quarter of a ring is full; for a reader that comes by itself soon. */
 void sl_kpart_doze(struct sl_kpart *p);
+/* Has the bell rung since sl_kpart_sleep()? False: the flag is up still, and need not be taken
+ * down for a look at the rings. */
+bool sl_kpart_rung(struct sl_kpart *p);
 /* Awake again, for whatever reason. */
 void sl_kpart_woken(struct sl_kpart *p);
 /* Of a shared part: what a reader needs. The map can't be written by any process. */

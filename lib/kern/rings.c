@@ -357,6 +357,11 @@ void sl_kpart_doze(struct sl_kpart *p)
 	__atomic_store_n(&sl_krings_ctl(&p->rings, 0)->waiting, SL_K_DOZE, __ATOMIC_RELAXED);
 }
 
+bool sl_kpart_rung(struct sl_kpart *p)
+{
+	return ring_buffer__consume(p->rings.bell) > 0;
+}
+
 void sl_kpart_woken(struct sl_kpart *p)
 {
 	__atomic_store_n(&sl_krings_ctl(&p->rings, 0)->waiting, 0, __ATOMIC_RELAXED);

@@ -34,7 +34,8 @@
  *	writer		next	old	+ record's size		private; bytes are written in between
  *	writer		seq	old	+ records		before head
  *	writer		head	old	next			after all bytes (release), once per batch;
- *								a full fence before it looks at `waiting`
+ *								a full fence before it looks at `waiting`;
+ *								an eBPF writer has none, see below
  *	writer		full	old	+ 1			refused: no room, and it may not wait
  *	writer		wanted	0	a position		it waits until tails are there; full fence,
  *								then it looks at the tails once more
@@ -79,6 +80,10 @@
  * stands between the last published head and the next look at the slots, which is
  * why a reader that joins while the writer runs cannot be missed for longer than
  * what lies at or behind the head that it starts from.
+ *
+ * An eBPF program publishes with plain stores, as a fence would cost it more than all the rest of
+ * that. So whoever sleeps by its bell leaves his flag up, and looks once more after a
+ * time in which any processor has long made its stores seen (io/rx-ring.c).
  */
 #ifndef SL_RING_LAYOUT_H
 #define SL_RING_LAYOUT_H
