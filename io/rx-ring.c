@@ -705,26 +705,35 @@ static void ring_stats(struct sl_filter *f, struct rx *rx)
 	count_missed(rx, rx->priv, false);
 }
 
+/* The part that entries of this source are of; another source may hold it. */
+static struct sl_kpart *part_of(struct sl_filter *f, const struct ring_rx *s)
+{
+	const struct rx *leader = sl_state(sl_kernel_leader(f));
+	const struct ring_rx *of = s->part ? s : leader->priv;
+
+	return of ? of->part : NULL;
+}
+
 static int ring_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 {
 	struct ring_rx *s = rx->priv;
+	struct sl_kpart *part = part_of(f, s);
 	struct sl_kpart_error e;
 	int ifindex = rx->ifs[i].gone ? 0 : rx->ifs[i].ifindex, r;
 
-	(void)f;
-	if (s->part && i >= s->n_ifs) {		/* any: it came later */
+	if (part && i >= s->n_ifs) {		/* any: it came later */
 		struct sl_kif at = { ifindex, rx->ifs[i].link, (uint16_t)i };
 
-		r = sl_kpart_add(s->part, s->self, &at, &e);
+		r = sl_kpart_add(part, s->self, &at, &e);
 		free(e.verifier);
 		s->ifindex[i] = r < 0 ? 0 : ifindex;
 		s->n_ifs = i + 1;
 		return r;
 	}
 	/* Hooks stay where they are while an interface is down; to hook anew would cost packets. */
-	if (!s->part || ifindex == s->ifindex[i])
+	if (!part || ifindex == s->ifindex[i])
 		return 0;
-	r = sl_kpart_rehook(s->part, s->self, (uint16_t)i, ifindex, &e);
+	r = sl_kpart_rehook(part, s->self, (uint16_t)i, ifindex, &e);
 	s->ifindex[i] = r < 0 ? 0 : ifindex;
 	free(e.verifier);
 	return r;

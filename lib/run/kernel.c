@@ -204,6 +204,11 @@ int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], un
 	return 0;
 }
 
+struct sl_filter *sl_kernel_leader(struct sl_filter *f)
+{
+	return sl_inst(f)->run->kernel->leader;
+}
+
 void sl_kernel_refused(struct sl_filter *f, unsigned int stage, const char *words)
 {
 	struct sl_run *r = sl_inst(f)->run;

@@ -28,6 +28,9 @@ struct sl_run;
 int sl_kernel_part(struct sl_filter *f, struct sl_kstage stages[SL_K_STAGES], unsigned int *n,
 		   unsigned int *self, bool *leads, char *why, size_t size);
 
+/* The source that reads the rings of this one: itself, or another one. */
+struct sl_filter *sl_kernel_leader(struct sl_filter *f);
+
 /* The form of this stage could not be loaded, though a run without it may well be. */
 void sl_kernel_refused(struct sl_filter *f, unsigned int stage, const char *words);
 

@@ -152,6 +152,61 @@ def cut(pair, via, scratch):
           f"{len(got)} packets, {[(len(f), w) for f, w in got[:6]]}, {c.said()}")
 
 
+def cut_in_tag(pair, via, scratch):
+    """The tag that the system took off is there also where a packet is cut within it."""
+    path = os.path.join(scratch, "cut.pcap")
+    sent = mix(pair, 40)
+    for snap in (13, 14, 15, 16, 17):
+        c = Capture(pair.b, f"(rx {pair.b.dev} via={via} direction=in snap={snap}B) > (pcapout {path})")
+        pair.a.send(sent)
+        time.sleep(0.1 * ns.SLOW)
+        c.stop()
+        got = [f for f, _ in read_pcap(path)[0]]
+        if got != [f[:snap] for f in sent]:
+            ns.ok(False, f"{via}: snap=13B to 17B cut within a VLAN tag",
+                  f"{snap}: {len(got)} packets, {[f.hex() for f in got[:6]]}, {c.said()}")
+            return
+    ns.ok(True, f"{via}: snap=13B to 17B cut within a VLAN tag")
+
+
+def promisc(pair, via):
+    """The card is asked for packets to others as long as the capture runs."""
+    def asked():
+        told = json.loads(pair.b.run(["ip", "-j", "-d", "link", "show", "dev", pair.b.dev]).stdout)
+        return told[0].get("promiscuity", -1)
+
+    c = Capture(pair.b, f"(rx {pair.b.dev} via={via} promisc=on) > (null)")
+    during = asked()
+    c.stop()
+    ns.ok(during == 1 and asked() == 0, f"{via}: promisc=on asks the card, and ends with the capture",
+          f"{during}, then {asked()}: {c.said()}")
+
+
+def second_source(via, scratch):
+    """Two sources have their rings in common: both are hooked anew when their interface comes back."""
+    path = os.path.join(scratch, "second.pcap")
+    for request in ("(rx {dev} via={via}) > (pcapout {path}); (rx lo via={via}) > (null)",
+                    "(rx lo via={via}) > (null); (rx {dev} via={via}) > (pcapout {path})"):
+        with ns.Pair() as pair:
+            a, b = pair.a, pair.b
+            c = Capture(b, request.format(dev=b.dev, via=via, path=path), json_report=False)
+            b.ip("link", "del", b.dev)
+            time.sleep(0.2 * ns.SLOW)
+            a.ip("link", "add", a.dev, "address", a.mac, "type", "veth", "peer", "name", b.dev, "address", b.mac,
+                 "netns", b.name)
+            a.ip("link", "set", a.dev, "up")
+            b.ip("link", "set", b.dev, "up")
+            ns.until(lambda: "LOWER_UP" in b.ip("link", "show", b.dev).stdout)
+            time.sleep(0.3 * ns.SLOW)
+            sent = mix(pair, 10)
+            a.send(sent)
+            time.sleep(0.15 * ns.SLOW)
+            c.stop()
+            came = [f for f, _ in read_pcap(path)[0] if f in set(sent)]
+            ns.ok(came == sent, f"{via}: gone and back, {'first' if request.startswith('(rx {') else 'second'} of two sources",
+                  f"{len(came)} of {len(sent)}: {c.said()}")
+
+
 def one_way(pair, via, scratch):
     sent_in, sent_out = mix(pair, 50), mix(pair, 60, first=500)
     for direction, want in (("in", sent_in), ("out", sent_out)):
@@ -369,6 +424,8 @@ def main():
                 full(pair, via)
                 if via in TAPS and not brief:
                     one_way(pair, via, scratch)
+                    cut_in_tag(pair, via, scratch)
+                    promisc(pair, via)
                     everywhere(pair, via, scratch)
             if via in ("ringbuf", "packet"):
                 merged(via, scratch)
@@ -376,6 +433,8 @@ def main():
                 ns.skip(f"{via}: hooks", "they are those of the other rings, and this machine is slow")
                 continue
             changes(via, scratch)
+            if via == "array":
+                second_source(via, scratch)
             if via in TAPS:
                 raw(via, scratch)
         if not only:
