@@ -226,6 +226,16 @@ static void attach_close(struct sl_filter *f)
 	shut(s->map_fd);
 }
 
+static bool attach_iface(const struct sl_filter *f, unsigned int i, struct sl_iface_info *out)
+{
+	const struct attach *s = sl_state(f);
+
+	if (!s->socket || i >= s->hello.n_ifs || !*s->hello.ifs[i].name)
+		return false;
+	snprintf(out->name, sizeof(out->name), "%s", s->hello.ifs[i].name);
+	return true;
+}
+
 static const char *const attach_examples[] = {
 	"(attach web) > (tcp) -443-> (count)",
 	NULL
@@ -242,6 +252,7 @@ const struct sl_filter_type sl_attach_type = {
 	.open	  = attach_open,
 	.pull	  = attach_pull,
 	.close	  = attach_close,
+	.iface	  = attach_iface,
 	.examples = attach_examples,
 	.see_also = "rx",
 };

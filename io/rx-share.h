@@ -24,7 +24,7 @@
 #include "rx.h"
 
 #define RX_SHARE_MAGIC	0x65726168732d6c73ull	/* "sl-share" */
-#define RX_SHARE_ABI	1u
+#define RX_SHARE_ABI	2u			/* grows when records do: kern/abi.h */
 #define RX_SHARE_FULL	'f'			/* all that is told to whom there is no room for */
 #define RX_SHARE_BORDER	255u			/* of entries that are for all readers */
 

@@ -453,7 +453,7 @@ def hostile(pair):
     g = send_for(pair, 4, 10000)
     s, data, fds = take(name)
     magic, abi, rings, stride, size = struct.unpack_from("<QIIQQ", data)
-    ns.ok(len(fds) == 1 and magic == 0x65726168732d6c73 and abi == 1 and rings > 0, "a client gets one descriptor", fds)
+    ns.ok(len(fds) == 1 and magic == 0x65726168732d6c73 and abi == 2 and rings > 0, "a client gets one descriptor", fds)
     ns.ok(map_error(fds[0], mmap.PROT_READ) == 0, "which can be mapped to be read")
     ns.ok(map_error(fds[0], mmap.PROT_READ | mmap.PROT_WRITE) in (1, 13), "and not to be written, even by root")
     ns.ok(protect_error(fds[0]) == 13, "nor be made writable later")
