@@ -147,6 +147,8 @@ static __always_inline void put_direct(struct sl_k *k, place to, __u32 n)
 		from += 64;
 		done += 64;
 	}
+	if (done == n)
+		return;
 	done = forget(k->s, done) & (2 * DIRECT_MAX - 1);
 	sl_kpiece(k->ctx, &from, &end);
 	from += done;
