@@ -609,7 +609,7 @@ static void packet_stats(struct sl_filter *f, struct rx *rx)
 }
 
 const struct rx_carrier rx_packet = {
-	.name		= "packet",
+	.name		= "tpacket",
 	.brief		= "packet socket (TPACKET_V3)",
 	.open		= packet_open,
 	.pull		= packet_pull,

@@ -22,7 +22,7 @@
  *	arena	a ring in memory shared with programs in the kernel (Linux 6.9)
  *	array	the same in an array that can be mapped (Linux 5.5)
  *	ringbuf	the kernel's own ring buffer for programs, one for all processors (Linux 5.8)
- *	packet	a packet socket (TPACKET_V3), as tcpdump uses it
+ *	tpacket	a packet socket (TPACKET_V3), as tcpdump uses it; also called packet
  *	xsk	an AF_XDP socket, inline only
  *	pcap	whatever libpcap finds
  *	replay	no interface but a capture file, whose packets go through the kernel's programs
@@ -72,7 +72,8 @@
 #define DELAY_NS	30000000
 #define DELAY_SENT_NS	1000000
 
-static const char *const vias[] = { "auto", "arena", "array", "ringbuf", "packet", "xsk", "pcap", "replay", NULL };
+static const char *const vias[] = { "auto", "arena", "array", "ringbuf", "tpacket", "xsk", "pcap", "replay",
+				    "packet", NULL };
 static const char *const modes[] = { "tap", "inline", NULL };
 static const char *const hooks[] = { "auto", "tc", "xdp", NULL };
 static const char *const directions[] = { "both", "in", "out", NULL };
@@ -219,6 +220,8 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 	(void)shared;
 	if (!rx.dev)
 		return 0;
+	if (rx.via == RX_PACKET_TOO)
+		rx.via = RX_PACKET;
 	if (rx.mode == RX_INLINE && rx.direction == RX_OUT)
 		return sl_prepare_error(p, "direction", "E124", "inline sees only what comes in");
 	if (rx.mode == RX_INLINE && (rx.via == RX_PACKET || rx.via == RX_PCAP))
@@ -373,6 +376,8 @@ static int rx_open(struct sl_filter *f)
 	r = rx->wait_fd < 0 ? -errno : rx_find_ifs(rx, bad);
 	if (r < 0)
 		return sl_fail(f, "E209", "cannot capture on %s: %s", rx->dev, strerror(-r));
+	if (rx->via == RX_PACKET_TOO)
+		rx->via = RX_PACKET;
 	if (!rx->delay)
 		rx->delay = sl_sends_on(f) ? DELAY_SENT_NS : DELAY_NS;
 	r = take_carrier(f, rx);

@@ -15,7 +15,8 @@
 enum rx_mode { RX_TAP, RX_INLINE };
 enum rx_hook { RX_HOOK_AUTO, RX_HOOK_TC, RX_HOOK_XDP };
 enum rx_direction { RX_BOTH, RX_IN, RX_OUT };
-enum rx_via { RX_AUTO, RX_ARENA, RX_ARRAY, RX_RINGBUF, RX_PACKET, RX_XSK, RX_PCAP, RX_REPLAY };
+enum rx_via { RX_AUTO, RX_ARENA, RX_ARRAY, RX_RINGBUF, RX_PACKET, RX_XSK, RX_PCAP, RX_REPLAY,
+	      RX_PACKET_TOO };	/* the last: another name of RX_PACKET */
 
 #define RX_IFS_MAX	64
 

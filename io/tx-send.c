@@ -39,7 +39,7 @@
 enum { FREE, ROOM, QUEUE, AWAY };
 
 const char *const sl_tx_qdiscs[] = { "normal", "bypass", NULL };
-const char *const sl_tx_vias[] = { "auto", "packet", "xsk", NULL };
+const char *const sl_tx_vias[] = { "auto", "tpacket", "xsk", "packet", NULL };
 
 static uint64_t now_ns(void)
 {
@@ -415,8 +415,9 @@ int sl_sender_prepare(struct sl_prepare *p, const struct sl_sender *s, struct sl
 	struct sl_iface dev = { .link = SL_LINK_NONE };
 	int r, fd;
 
-	if (s->via == SL_TX_VIA_PACKET || (s->via == SL_TX_VIA_AUTO && s->qdisc != SL_TX_BYPASS))
-		sl_prepare_how(p, "%s", s->via ? "packet socket, as asked for, via=packet" :
+	if (s->via == SL_TX_VIA_PACKET || s->via == SL_TX_VIA_PACKET_TOO ||
+	    (s->via == SL_TX_VIA_AUTO && s->qdisc != SL_TX_BYPASS))
+		sl_prepare_how(p, "%s", s->via ? "packet socket, as asked for, via=tpacket" :
 			       "packet socket: AF_XDP goes past the queueing discipline; with qdisc=bypass it is taken");
 	else
 		sl_prepare_how(p, "%s", s->via ? "AF_XDP socket, as asked for, via=xsk; it goes past the queueing discipline" :

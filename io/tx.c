@@ -37,7 +37,7 @@
  * is. Captures and filters on that interface do not see them. The default, normal, keeps the
  * order and the limits that the system has set.
  *
- * via= says how frames go from here to the device. packet is a packet socket, many frames
+ * via= says how frames go from here to the device. tpacket (or packet) is a packet socket, many frames
  * a call. xsk is an AF_XDP socket on the interface's first queue, which always goes past the
  * queueing discipline; while it is open no other AF_XDP socket can have that queue.
  * auto takes xsk with qdisc=bypass, where it can be had, else packet.

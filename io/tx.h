@@ -80,7 +80,7 @@ extern const struct sl_tx_way sl_tx_packet, sl_tx_xsk;
 /* ---- what tx and tee have in common: tx-send.c ------------------------ */
 
 enum { SL_TX_NORMAL, SL_TX_BYPASS };				/* qdisc= */
-enum { SL_TX_VIA_AUTO, SL_TX_VIA_PACKET, SL_TX_VIA_XSK };	/* via= */
+enum { SL_TX_VIA_AUTO, SL_TX_VIA_PACKET, SL_TX_VIA_XSK, SL_TX_VIA_PACKET_TOO };	/* via=; the last as the second */
 extern const char *const sl_tx_qdiscs[], *const sl_tx_vias[];
 
 /* Reasons live as long as the reports of the run do. */

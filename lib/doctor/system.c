@@ -205,7 +205,7 @@ static void hooks(struct sl_findings *fs)
 
 static void carriers(struct sl_findings *fs)
 {
-	cap(fs, "carriers", SL_CAP_PACKET, "via=packet (TPACKET_V3)", "see rights: CAP_NET_RAW");
+	cap(fs, "carriers", SL_CAP_PACKET, "via=tpacket", "see rights: CAP_NET_RAW");
 	cap(fs, "carriers", SL_CAP_XSK, "via=xsk, inline", "via=xsk does not work");
 	sl_found(fs, "carriers", "libpcap", SL_WORKS_YES, "via=pcap: %s", pcap_lib_version());
 }

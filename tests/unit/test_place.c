@@ -116,14 +116,14 @@ TEST(spaces_carriers_and_reasons)
 	CHECK_STR(node(&m, "count")->kernel_why, "it follows 'untcp', which runs in user space");
 	CHECK_STR(tcp->in[0]->carrier, "tail call");
 	CHECK_EQ(tcp->in[0]->copies, 0);
-	CHECK_STR(tcp->out[0]->carrier, "arena ring");
+	CHECK_STR(tcp->out[0]->carrier, "array ring");
 	CHECK_EQ(tcp->out[0]->copies, 1);
 	CHECK_STR(untcp->out[0]->carrier, "call");
 	CHECK(sl_is_border(tcp->out[0]) && !sl_is_border(tcp->in[0]));
 	CHECK(has(sl_plan_text(m.p), "not chosen: all filters in user space: "));
 	CHECK(has(sl_plan_text(m.p), "expected: about "));
 	CHECK(has(sl_plan_why(m.p, "count"), "rejected    the kernel: it follows 'untcp'"));
-	CHECK(has(sl_plan_json(m.p), "\"ring\":\"arena ring\""));
+	CHECK(has(sl_plan_json(m.p), "\"ring\":\"array ring\""));
 	done(&m);
 
 	m = make("(rx eth1 via=array hook=xdp) > (tcp) > (print)");
@@ -198,7 +198,7 @@ TEST(with_workers)
 	CHECK(node(&m, "tcp")->in_kernel);
 	CHECK_EQ(node(&m, "tcp")->shard, 0);
 	CHECK_EQ(node(&m, "untcp")->shard, 1);
-	CHECK_STR(node(&m, "tcp")->out[0]->carrier, "arena ring");
+	CHECK_STR(node(&m, "tcp")->out[0]->carrier, "array ring");
 	done(&m);
 }
 
@@ -336,7 +336,7 @@ TEST(what_the_kernel_rejects)
 	in_kernel(&m, got, sizeof(got));
 	CHECK_STR(got, "rx tcp");
 	CHECK_STR(node(&m, "count")->kernel_why, "the kernel refused it: R3 invalid mem access");
-	CHECK_STR(node(&m, "count")->in[0]->carrier, "arena ring");
+	CHECK_STR(node(&m, "count")->in[0]->carrier, "array ring");
 	CHECK(has(sl_plan_text(m.p), "not chosen: count in the kernel, which refused it: R3 invalid mem access"));
 	CHECK_EQ(sl_plan_reject(m.p, "count", "again"), -ENOENT);
 	CHECK_EQ(sl_plan_reject(m.p, "nobody", "?"), -ENOENT);
