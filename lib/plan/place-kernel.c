@@ -541,7 +541,8 @@ static void no_room(struct job *j)
 	for (unsigned int k = 0; k < j->g->n_nodes; k++)
 		if (wants_kernel(j->g->sorted[k]) && !j->g->sorted[k]->wish) {
 			cannot(j, j->g->sorted[k],
-			       say(j, "more than %u stages, by all ways, would be in the kernel", STAGES_MAX));
+			       say(j, "more than %u stages, or %u ways out, would be in the kernel", STAGES_MAX,
+				   (unsigned int)SL_K_ENTRIES));
 			return;
 		}
 }
@@ -622,8 +623,48 @@ static void examine(struct job *j)
 	}
 }
 
+/*
+ * A packet leaves the kernel at most SL_K_ENTRIES times. Where more is possible: the last filter from
+ * which it leaves, which then is better off in user space. NULL: it is not possible.
+ */
+static struct sl_node *leaves_too_often(struct job *j, const bool *in)
+{
+	unsigned int *ways = calloc(j->g->n_nodes + 1, sizeof(*ways)), all = 0;
+	struct sl_node *last = NULL;
+
+	if (!ways) {
+		j->failed = true;
+		return NULL;
+	}
+	for (unsigned int k = 0; k < j->g->n_nodes; k++)
+		j->g->sorted[k]->in_kernel = in[k];
+	for (unsigned int k = 0; k < j->g->n_nodes; k++) {
+		struct sl_node *n = j->g->sorted[k];
+
+		if (!n->in_kernel)
+			continue;
+		if (!n->n_in) {
+			ways[n->id]++;
+			all += shared_as(n) != NULL;
+		}
+		for (unsigned int o = 0; o < n->n_out; o++) {
+			const struct sl_node *to = n->out[o]->to;
+
+			if (to->in_kernel) {
+				ways[to->id] += ways[n->id];
+				continue;
+			}
+			all += ways[n->id];
+			last = n->n_in ? n : last;
+		}
+	}
+	free(ways);
+	return all > SL_K_ENTRIES ? last : NULL;
+}
+
 static int place(struct job *j)
 {
+	struct sl_node *n;
 	bool *in = calloc(j->g->n_nodes + 1, sizeof(*in));
 	bool any = false;
 	int r = 0;
@@ -641,6 +682,12 @@ static int place(struct job *j)
 		fill(j);
 		if (any || j->p->placement)
 			r = solve(j, in);
+		while (!r && (n = leaves_too_often(j, in)) != NULL) {
+			n->kernel_why = say(j, "a packet could leave the kernel more than %u times",
+					    (unsigned int)SL_K_ENTRIES);
+			fill(j);
+			r = solve(j, in);
+		}
 		if (r == -ENOENT) {
 			no_room(j);
 			r = -ENOSPC;
