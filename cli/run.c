@@ -3,7 +3,8 @@
  * run.c -- the verb "run"
  *
  * The first SIGINT or SIGTERM stops the sources: what is under way drains, and
- * the report follows. The second one ends the process at once.
+ * the report follows. The second one ends the process at once, unless it comes
+ * with the first: timeout(1) sends its signal to the process and to its group.
  *
  * Exit status: that of cli.h; with a matcher in the pipeline grep's, 0 for a
  * match, 1 for none, 2 for trouble.
@@ -14,25 +15,45 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIVE_MS	200
+#define SAME_MS	100	/* signals so close together are one */
 
 static struct sl_run *volatile running;
+static volatile sig_atomic_t stopped;
+static struct timespec stopped_at;	/* both signals are blocked where it is used */
+
+static bool with_first(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - stopped_at.tv_sec) * 1000 + (now.tv_nsec - stopped_at.tv_nsec) / 1000000 < SAME_MS;
+}
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	if (running)
-		sl_run_stop(running);
+	if (!stopped) {
+		stopped = 1;
+		clock_gettime(CLOCK_MONOTONIC, &stopped_at);
+		if (running)
+			sl_run_stop(running);
+	} else if (!with_first()) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
 }
 
 static void catch_signals(struct sl_run *r)
 {
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = on_signal };
 
 	running = r;
 	sigemptyset(&sa.sa_mask);
+	sigaddset(&sa.sa_mask, SIGINT);
+	sigaddset(&sa.sa_mask, SIGTERM);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 }
