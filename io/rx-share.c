@@ -50,11 +50,11 @@ static int folder(char *out, size_t size, bool make)
 	return make && root && chmod(out, 0755) < 0 ? -errno : 0;
 }
 
-static bool good_name(const char *name)
+bool rx_share_name(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
 
-	return n && n <= 48 && !name[n] && *name != '.';
+	return n && n <= RX_SHARE_NAME && !name[n] && *name != '.';
 }
 
 static int address(const char *name, struct sockaddr_un *a, bool make)
@@ -62,7 +62,7 @@ static int address(const char *name, struct sockaddr_un *a, bool make)
 	char dir[80];
 	int r;
 
-	if (!good_name(name))
+	if (!rx_share_name(name))
 		return -EINVAL;
 	r = folder(dir, sizeof(dir), make);
 	if (r < 0)

@@ -18,6 +18,7 @@
 #ifndef SL_IO_RX_SHARE_H
 #define SL_IO_RX_SHARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@
 #define RX_SHARE_MAGIC	0x65726168732d6c73ull	/* "sl-share" */
 #define RX_SHARE_ABI	2u			/* grows when records do: kern/abi.h */
 #define RX_SHARE_FULL	'f'			/* all that is told to whom there is no room for */
+#define RX_SHARE_NAME	48			/* letters of a name, at most */
 #define RX_SHARE_BORDER	255u			/* of entries that are for all readers */
 
 struct rx_hello {		/* what a reader is told */
@@ -41,6 +43,8 @@ struct rx_hello {		/* what a reader is told */
 
 struct rx_share;
 
+/* Can a capture be called so? */
+bool rx_share_name(const char *name);
 /* Offer; map_fd is borrowed. 0 or a negative errno with the reason in why. */
 int rx_share_open(const char *name, const struct rx_hello *hello, int map_fd, struct rx_share **out,
 		  char *why, size_t size);

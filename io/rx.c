@@ -52,6 +52,7 @@
  * pcapout writes it into pcapng). Virtual interfaces count none. What the system drops later, its
  * rx_dropped, has been captured.
  */
+#include "rx-share.h"
 #include "rx.h"
 
 #include <errno.h>
@@ -80,7 +81,7 @@ static const char *const directions[] = { "both", "in", "out", NULL };
 
 static const struct sl_param rx_params[] = {
 	SL_STRING(struct rx, dev, .pos = 1, .required = true,
-		  .help = "interfaces: one, several with commas between, or any"),
+		  .help = "interfaces: eth0, \"eth0,eth1\", or any"),
 	SL_CHOICE(struct rx, via, .choices = vias, .def = RX_AUTO,
 		  .help = "how packets come here; auto: the best that works"),
 	SL_CHOICE(struct rx, mode, .choices = modes, .def = RX_TAP,
@@ -232,6 +233,9 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 	if (rx.share && rx.via != RX_AUTO && rx.via != RX_ARRAY)
 		return sl_prepare_error(p, "share", "E124", "a capture by via=%s can't be shared: array can",
 					vias[rx.via]);
+	if (rx.share && !rx_share_name(rx.share))
+		return sl_prepare_error(p, "share", "E124", "a name has letters, digits, '-', '_' and '.', "
+					"%u at most, and no '.' in front", RX_SHARE_NAME);
 	if (rx.mode == RX_INLINE && rx.hook == RX_HOOK_TC)
 		return sl_prepare_error(p, "hook", "E124", "inline works before the network stack: hook=xdp, or leave it out");
 	if (rx.hook == RX_HOOK_XDP && rx.direction == RX_OUT)
@@ -248,6 +252,8 @@ static int rx_prepare(struct sl_prepare *p, const void *state, void **shared)
 			sl_prepare_fix(p, "%s", near);
 		return sl_prepare_hint(p, "there are: %s, any", sl_iface_names(near, sizeof(near)));
 	}
+	if (r == -E2BIG)
+		return sl_prepare_error(p, "dev", "E209", "more interfaces than one rx takes: %u at most", RX_IFS_MAX);
 	if (r < 0)
 		return sl_prepare_error(p, "dev", "E209", "cannot capture on '%s': %s", *bad ? bad : rx.dev,
 					r == -EPROTOTYPE ? "its packets are of no known kind" : strerror(-r));

@@ -60,6 +60,8 @@ def of_the_request(a):
     shared = run(a, ["(rx sla share=x)@user" + c])
     ns.ok(shared.returncode == 1 and "it takes programs in the kernel" in shared.stderr, "what can't be shared is said",
           f"status {shared.returncode}: {shared.stderr[:500]}")
+    for name in ("../x", ".x", "a b", "x" * 49):
+        refused(f"shared as '{name}'", run(a, [f'(rx sla share="{name}")' + c]), 2, "E124", "<arg>:1:15", "48 at most")
     refused("ordered into the kernel", run(a, ["(rx sla) > (grep x)@kernel" + c]), 3, "E141", "drop '@kernel'")
 
 
