@@ -20,7 +20,8 @@
  * four bytes to the front, for which room is reserved.
  *
  * Which packets, and how much of each, a socket filter decides before anything is
- * copied: first the direction, then the filter of rx_packet_filter(), then the length.
+ * copied: first the direction, then the filter behind rx (rx-select.h), where the plan
+ * says so and it can be had, then the length.
  *
  * Sockets are waited for edge by edge, in an epoll instance of our own: a ring whose last
  * chunk is lent calls itself readable all the time.
@@ -42,6 +43,7 @@
 #include "net/ifaces.h"
 #include "rx.h"
 #include "rx-missed.h"
+#include "rx-select.h"
 
 #ifndef TP_STATUS_GSO_TCP
 #define TP_STATUS_GSO_TCP	(1 << 8)	/* newer kernels say so */
@@ -91,8 +93,8 @@ struct packet_rx {
 	struct port *port[RX_IFS_MAX];
 	unsigned int n;			/* of rx->ifs that were looked at */
 	int epoll_fd;
-	struct sock_filter *prog;	/* of rx_packet_filter() */
-	unsigned int n_prog;
+	struct rx_select *select;	/* NULL: all packets come */
+	bool refused;			/* some port could not have it */
 	bool stopped;
 	uint64_t stopped_ns;
 };
@@ -202,59 +204,42 @@ static uint32_t snap_of(const struct rx *rx)
 	return rx->snap && rx->snap < SNAP_ALL ? (uint32_t)rx->snap : SNAP_ALL;
 }
 
-static int attach(const struct rx *rx, const struct packet_rx *s, const struct port *p, bool none)
+/* Longer on the wire than one packet of the interface can be; 0: not known. */
+static uint32_t longest(const struct rx_if *i, bool raw)
+{
+	return !i->mtu || raw ? i->mtu : i->mtu + ETH_HLEN + VLAN_BYTES;
+}
+
+static int attach(const struct rx *rx, struct packet_rx *s, const struct port *p, bool none)
 {
 	const struct rx_if *i = &rx->ifs[p->iface];
-	struct sock_filter code[BPF_MAXINSNS];
+	struct sock_filter code[4];
 	struct sock_fprog prog = { .filter = code };
 	unsigned int n = 0;
 	/* what goes out on a loopback comes in again, and once is enough */
 	bool no_out = rx->direction == RX_IN || (rx->direction == RX_BOTH && i->ifindex == LOOPBACK);
+	enum rx_select_direction d = no_out ? RX_SELECT_NO_OUT :
+				     rx->direction == RX_OUT ? RX_SELECT_ONLY_OUT : RX_SELECT_ALL;
 
+	if (!none && s->select) {
+		if (!rx_select_attach(s->select, p->ring->fd, i->link, d, snap_of(rx), longest(i, p->raw)))
+			return 0;
+		s->refused = true;
+	}
 	if (none) {
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
 	} else {
-		if (no_out || rx->direction == RX_OUT) {
+		if (d != RX_SELECT_ALL) {
 			code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 								 (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
 			code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING,
 								 no_out ? 0 : 1, no_out ? 1 : 0);
 			code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
 		}
-		if (s->n_prog > BPF_MAXINSNS - n)
-			return -E2BIG;
-		for (unsigned int k = 0; k < s->n_prog; k++) {
-			code[n] = s->prog[k];
-			if (code[n].code == (BPF_RET | BPF_K) && code[n].k > snap_of(rx))
-				code[n].k = snap_of(rx);
-			n++;
-		}
-		if (!s->n_prog)
-			code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, snap_of(rx));
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, snap_of(rx));
 	}
 	prog.len = (unsigned short)n;
 	return setsockopt(p->ring->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
-}
-
-int rx_packet_filter(struct rx *rx, const struct sock_filter *prog, unsigned int n)
-{
-	struct packet_rx *s = rx->priv;
-	struct sock_filter *copy = NULL;
-	int r = 0;
-
-	if (n) {
-		copy = malloc(n * sizeof(*copy));
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, prog, n * sizeof(*copy));
-	}
-	free(s->prog);
-	s->prog = copy;
-	s->n_prog = n;
-	for (unsigned int i = 0; r == 0 && i < s->n; i++)
-		if (s->port[i])
-			r = attach(rx, s, s->port[i], s->stopped);
-	return r;
 }
 
 /* ---- interfaces ---------------------------------------------------- */
@@ -331,7 +316,7 @@ static void packet_close(struct sl_filter *f, struct rx *rx)
 	}
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
-	free(s->prog);
+	rx_select_free(s->select);
 	free(s);
 	rx->priv = NULL;
 }
@@ -355,6 +340,8 @@ static void count(struct sl_filter *f, struct rx *rx, bool last)
 		if (p->bound)
 			sl_count_add(&rx->missed, rx_missed(&p->missed, p->bound_to, last));
 	}
+	if (s->select)
+		rx_select_count(s->select, f, rx);
 }
 
 static int packet_open(struct sl_filter *f, struct rx *rx, char *why, size_t size)
@@ -382,6 +369,7 @@ static int packet_open(struct sl_filter *f, struct rx *rx, char *why, size_t siz
 		r = -errno;
 		snprintf(why, size, "%s", strerror(errno));
 	}
+	s->select = rx_select_new(f);
 	for (; r == 0 && s->n < rx->n_ifs; s->n++)
 		if (!rx->ifs[s->n].gone)
 			r = port_new(rx, s, s->n, why, size);
@@ -391,6 +379,8 @@ static int packet_open(struct sl_filter *f, struct rx *rx, char *why, size_t siz
 		packet_close(f, rx);
 	else
 		count(f, rx, true);	/* what was missed before is not ours */
+	if (!r && s->select && !s->refused)
+		snprintf(rx->took, sizeof(rx->took), "%s, selected in the socket", rx_packet.brief);
 	return r;
 }
 
@@ -398,6 +388,7 @@ static int packet_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 {
 	struct packet_rx *s = rx->priv;
 	char why[160];
+	int r = 0;
 
 	(void)f;
 	while (s->n < rx->n_ifs)
@@ -411,7 +402,9 @@ static int packet_changed(struct sl_filter *f, struct rx *rx, unsigned int i)
 		return rx->ifs[i].link == SL_LINK_NONE ? -ENOTSUP : port_new(rx, s, i, why, sizeof(why));
 	if (s->port[i]->raw != (rx->ifs[i].link == SL_LINK_RAW))
 		return -ENOTSUP;
-	return port_bind(rx, s->port[i]);
+	if (s->select)
+		r = attach(rx, s, s->port[i], s->stopped);	/* by its MTU */
+	return r < 0 ? r : port_bind(rx, s->port[i]);
 }
 
 /* ---- packets ------------------------------------------------------- */
@@ -477,13 +470,11 @@ static int deliver(struct sl_filter *f, struct rx *rx, struct port *p)
 	const struct sockaddr_ll *from = (const void *)((uint8_t *)h + TPACKET_ALIGN(sizeof(*h)));
 	struct sl_block *b = sl_block_new(f);
 	uint8_t *at = (uint8_t *)h + h->tp_mac;
-	uint32_t len = h->tp_snaplen, wire_len = h->tp_len, most = i->mtu;
+	uint32_t len = h->tp_snaplen, wire_len = h->tp_len, most = longest(i, p->raw);
 
 	if (!b)
 		return -ENOMEM;
-	if (!p->raw)
-		most += ETH_HLEN + VLAN_BYTES;
-	if (h->tp_status & TP_STATUS_GSO_TCP || (i->mtu && wire_len > most))
+	if (h->tp_status & TP_STATUS_GSO_TCP || (most && wire_len > most))
 		sl_count(&rx->merged);
 	if (h->tp_status & TP_STATUS_VLAN_VALID && !p->raw) {
 		wire_len += VLAN_BYTES;

@@ -29,7 +29,11 @@
  *		as live ones would; `streamline run --replay -r FILE` says it for -r
  *
  * With the first three, filters behind rx can run in the kernel, so that only packets
- * that somebody wants are copied at all. The others bring every packet.
+ * that somebody wants are copied at all. The others bring every packet, with one exception: where
+ * all packets of a packet socket go to one (bpf), the socket selects by its expression, and the plan
+ * says so. What it screens out is counted at that filter, as elsewhere; packets whose VLAN tag
+ * the card took off it leaves to the filter. (bpf ...)@user, --placement user and `set kernel=off`
+ * leave all to it.
  *
  * hook=xdp makes a tap at XDP, before the stack: faster for small packets on
  * network cards, but it sees only what comes in, and costs TCP streams through
@@ -277,7 +281,7 @@ static int rx_kernel(struct sl_kernel *k, const void *state, const void *shared)
 
 	(void)shared;
 	if (!by_ring(rx->via))
-		return sl_kernel_refuse(k, "via=%s brings every packet here", vias[rx->via]);
+		return sl_kernel_refuse(k, "via=%s has no ring that programs write into", vias[rx->via]);
 	if (!caps->works[SL_CAP_BPF])
 		return sl_kernel_refuse(k, "no programs in the kernel: %s", caps->why[SL_CAP_BPF]);
 	if (!ring_works(rx, caps))

@@ -81,11 +81,6 @@ struct rx_carrier {
  * triggered, remembered until rx ends. Returns 0 or a negative errno. */
 int rx_wait(struct sl_filter *f, struct rx *rx, int fd);
 
-/* Let the kernel choose by a classic program (its accept is the length; n 0: take all) what a packet
- * socket is given, from now on. For rx whose carrier is rx_packet. */
-struct sock_filter;
-int rx_packet_filter(struct rx *rx, const struct sock_filter *prog, unsigned int n);
-
 /* Fills rx->ifs by rx->dev; on failure the name that is wrong is in bad (64 bytes). */
 int rx_find_ifs(struct rx *rx, char *bad);
 

@@ -63,6 +63,7 @@ struct sl_node {
 	const char *why;		/* plain words */
 	bool in_kernel;			/* the kernel's part runs it */
 	const char *kernel_why;		/* why it cannot be there; NULL: it could */
+	bool in_socket;			/* in user space, but the source's socket screens out for it */
 	const char **stands_for;	/* names of nodes that a pass put into this one */
 	unsigned int n_stands_for;
 	bool merged;			/* these are not equal ones but what was in a row */

@@ -20,6 +20,9 @@ int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void 
 int sl_kernel_ask_at(const struct sl_filter_type *t, const void *state, const void *shared,
 		     enum sl_kernel_hook hook, char *why, size_t size);
 
+/* The same of a form that is nothing but classic programs, which any place in the kernel that takes such can run. */
+bool sl_kernel_ask_classic(const struct sl_filter_type *t, const void *state, const void *shared);
+
 /* Do packets of Ethernet or bare IP alone come from these interfaces ("eth0,tun0")? Not known of "any". */
 bool sl_kernel_ask_links(const char *devices);
 

@@ -166,6 +166,15 @@ int sl_kernel_ask(const struct sl_filter_type *t, const void *state, const void 
 	return sl_kernel_ask_at(t, state, shared, SL_KERNEL_TC, why, size);
 }
 
+bool sl_kernel_ask_classic(const struct sl_filter_type *t, const void *state, const void *shared)
+{
+	struct sl_kernel k;
+	bool is = !sl_kernel_bind(&k, t, state, shared, NULL) && k.classic && !k.items;
+
+	sl_kernel_done(&k);
+	return is;
+}
+
 bool sl_kernel_ask_links(const char *devices)
 {
 	struct sl_iface i;

@@ -30,6 +30,7 @@ static void json_node(struct sl_json *j, const struct sl_node *n)
 	sl_json_kstr(j, "why", n->why);
 	sl_json_kbool(j, "in_kernel", n->in_kernel);
 	sl_json_kstr(j, "kernel_why", n->kernel_why);
+	sl_json_kbool(j, "in_socket", n->in_socket);
 	sl_json_ku64(j, "shard", n->shard);
 	sl_json_key(j, "stands_for");
 	sl_json_open(j, '[');

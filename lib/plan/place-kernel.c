@@ -119,6 +119,12 @@ bool sl_live_inline(const struct sl_node *n)
 	return choice_is(n, "mode", "inline");
 }
 
+bool sl_live_by_socket(const struct sl_node *n)
+{
+	return (choice_is(n, "via", "auto") || choice_is(n, "via", "packet") || choice_is(n, "via", "tpacket")) &&
+	       !sl_live_inline(n);
+}
+
 bool sl_live_sees_out(const struct sl_node *n)
 {
 	return !sl_live_inline(n) && !choice_is(n, "hook", "xdp") && !choice_is(n, "direction", "in");

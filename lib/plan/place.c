@@ -140,6 +140,7 @@ int sl_place(struct sl_plan *p, struct sl_diags *ds)
 		n->space = "user";
 		n->why = p->n_kernel && n->shard != 1 ? why_user(p, n) : why(n);
 	}
+	sl_place_sockets(p);
 	for (unsigned int k = 0; k < g->n_streams; k++) {
 		struct sl_stream *s = g->streams[k];
 

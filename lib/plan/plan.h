@@ -74,6 +74,7 @@ int sl_merge(struct sl_plan *p);			/* two in a row that one can do */
 #define SL_HEADERS_BYTES	64	/* what headers are reckoned at */
 int sl_project(struct sl_plan *p);			/* what of frames is read */
 int sl_place_kernel(struct sl_plan *p, struct sl_diags *ds);	/* what is in the kernel */
+void sl_place_sockets(struct sl_plan *p);		/* what sockets select by */
 int sl_place(struct sl_plan *p, struct sl_diags *ds);	/* spaces, shards, carriers */
 int sl_effects(struct sl_plan *p, struct sl_diags *ds);	/* options: refused, or of no effect */
 int sl_echo(const struct sl_graph *g, struct sl_diags *ds);	/* what is sent and captured again */
@@ -106,5 +107,6 @@ const char *sl_live_device(const struct sl_node *n);
 bool sl_live_inline(const struct sl_node *n);
 /* Does it see what is sent on its interfaces? */
 bool sl_live_sees_out(const struct sl_node *n);
+bool sl_live_by_socket(const struct sl_node *n);	/* when it is not in the kernel */
 
 #endif

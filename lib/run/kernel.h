@@ -54,6 +54,15 @@ bool sl_kernel_watched(struct sl_filter *f);
 void sl_kernel_sync(struct sl_filter *f, struct sl_kpart *part, const struct sl_kpart_counts *c,
 		    uint64_t now_ns, uint64_t to_real_ns, bool last);
 
+/*
+ * What a socket of this source can choose packets by: the classic programs, for Ethernet and bare IP, of the filter behind
+ * it that the plan says so of. Returns 0, or -ENOTSUP, -ENOMEM. To be followed by sl_kernel_done() in any case.
+ */
+int sl_kernel_selected(struct sl_filter *f, struct sl_kernel *said);
+
+/* It screened out so many packets since it was asked last: as if that filter had. */
+void sl_kernel_screened(struct sl_filter *f, uint64_t blocks, uint64_t bytes);
+
 /* ---- the runtime's own -------------------------------------------- */
 
 int sl_kernel_init(struct sl_run *r);

@@ -102,6 +102,35 @@ TEST(as_much_as_pays)
 	}
 }
 
+/* A packet socket selects for the one filter that gets all packets, if that is a classic program. */
+TEST(selected_in_the_socket)
+{
+	static const struct {
+		const char *text, *placement;
+		bool selected;
+	} cases[] = {
+		{ "(rx eth0 via=packet) > (bpf udp) > (null)", NULL, true },
+		{ "(rx eth0 via=tpacket) > (bpf udp) > (null)", NULL, true },
+		{ "(rx eth0)@user > (bpf udp) > (count) > (null)", NULL, true },
+		{ "(rx eth0 via=packet) > (bpf udp) > (null)", "user", false },
+		{ "(rx eth0 via=packet) > (bpf udp)@user > (null)", NULL, false },
+		{ "set kernel=off\n(rx eth0) > (bpf udp) > (null)", NULL, false },
+		{ "set workers=2\n(rx eth0 via=packet) > (bpf udp) > (null)", NULL, false },
+		{ "(rx eth0) > (bpf udp) > (null)", NULL, false },
+		{ "(rx eth0 via=pcap) > (bpf udp) > (null)", NULL, false },
+		{ "(rx eth0 via=packet) { > (bpf udp) > (null); > (count) > (null) }", NULL, false },
+	};
+
+	for (unsigned int k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		struct made m = make_with(cases[k].text, cases[k].placement, true);
+
+		CHECK_EQ(m.r, 0);
+		CHECK_EQ(node(&m, "bpf")->in_socket, cases[k].selected);
+		CHECK(!node(&m, "rx")->in_socket);
+		done(&m);
+	}
+}
+
 TEST(spaces_carriers_and_reasons)
 {
 	struct made m = make("(tcp) -80-> (untcp) > (count) > (null)");
