@@ -90,7 +90,7 @@ static int port_open(struct rx *rx, struct pcap_rx *s, unsigned int i, char *why
 	}
 	*p = (struct port){ .pcap = pc, .fd = -1, .ifindex = at->ifindex };
 	pcap_set_snaplen(pc, rx->snap && rx->snap < SNAP_ALL ? (int)rx->snap : SNAP_ALL);
-	pcap_set_promisc(pc, rx->promisc);
+	pcap_set_promisc(pc, 0);		/* rx asks the card itself */
 	pcap_set_timeout(pc, rx->delay < 1000000 ? 1 : (int)(rx->delay / 1000000));
 	pcap_set_buffer_size(pc, buffer > INT32_MAX ? INT32_MAX : (int)buffer);
 	pcap_set_tstamp_precision(pc, PCAP_TSTAMP_PRECISION_NANO);
