@@ -165,10 +165,11 @@ static const struct sl_dring_rec *front(struct sl_klapped *l, unsigned int i)
 {
 	struct lap *at = &l->at[i];
 	const struct sl_dring_rec *rec = (const struct sl_dring_rec *)at->copy;
-	const struct sl_kframe *f = (const struct sl_kframe *)(rec + 1);
+	const struct sl_kframe *f;
 
 	if (!at->copied)
 		return NULL;
+	f = (const struct sl_kframe *)(rec + 1);
 	if (at->copied < sizeof(*rec) + sizeof(*f) || (sound(rec, f) && rec->size > at->copied)) {
 		/* Cut off by the end of the copy: a new one has all of it. By what was published: no record. */
 		if (at->pos + at->copied == at->head)
