@@ -28,7 +28,7 @@
 #include "rx-share.h"
 
 #define NAP_MIN_NS	50000
-#define NAP_MAX_NS	30000000
+#define NAP_MAX_NS	50000000
 #define NAP_SILENT_NS	50000000
 #define SILENT		8	/* naps with nothing */
 

@@ -74,7 +74,7 @@
 #include "net/ifaces.h"
 
 #define LOOK_NS		100000000u
-#define DELAY_NS	30000000
+#define DELAY_NS	50000000
 #define DELAY_SENT_NS	1000000
 
 static const char *const vias[] = { "auto", "arena", "array", "ringbuf", "tpacket", "xsk", "pcap", "replay",
@@ -98,7 +98,7 @@ static const struct sl_param rx_params[] = {
 	SL_SIZE(struct rx, buffer, .max = 1u << 30, .help = "ring for each processor; 0: 8 MiB where there is room"),
 	SL_SWITCH(struct rx, promisc, .help = "ask the card for packets to others as well"),
 	SL_TIME(struct rx, delay, .max = 1000000000,
-		.help = "longest time that a packet waits for others; 0: 30 ms, or 1 ms where it is sent on"),
+		.help = "longest time that a packet waits for others; 0: 50 ms, or 1 ms where it is sent on"),
 	SL_STRING(struct rx, share, .help = "a name: other processes read the same capture by (attach NAME)"),
 	{ }
 };
